@@ -1,0 +1,171 @@
+"""What the rooms of the harness promise one another: clients, systems, clusters, workloads.
+
+A cluster is where nodes live, a system is what runs there, a client speaks to one node of it, a
+workload says what clients do and who judges it. None of them knows another's module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from checkers.history import Error, Operation
+from checkers.verdict import Checker
+from harness.generators import Generator
+from nemesis.capabilities import Network, Processes
+
+Address = tuple[str, int]  # host, port
+
+
+class EnvironmentTrouble(Exception):
+    """The machine or the system's set-up failed us: exit code 255, never a verdict.
+
+    The message is a sentence: what was tried, what came, what to do.
+    """
+
+
+class Completion(msgspec.Struct, frozen=True):
+    """How one operation ended, as a client reports it."""
+
+    type: Literal["ok", "fail", "info"]
+    value: Any = None
+    error: Error | None = None
+
+
+class Client(Protocol):
+    """Speaks to one node, one operation at a time. Coroutines or plain functions: the worker runs
+    plain ones in a thread. Whatever `invoke` raises is recorded as info; a failed `open` is a
+    definite fail, since nothing was sent. After an info the client is closed and opened anew."""
+
+    async def open(self) -> None: ...
+
+    async def invoke(self, operation: Operation) -> Completion: ...
+
+    async def close(self) -> None: ...
+
+
+class Framing(msgspec.Struct, frozen=True):
+    """How a byte stream falls into messages, so that links lose and reorder whole ones.
+
+    length: a big-endian length of `prefix_bytes` before each message; line: newline-delimited;
+    stream: unknown, so links may only delay, hold, throttle and reset.
+    """
+
+    kind: Literal["length", "line", "stream"] = "stream"
+    prefix_bytes: int = 4
+
+
+class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a system needs to know to start one node.
+
+    `listen`: port name ('peer', 'client') to the address the node must listen on. `peers`: for
+    every other node, the address under which this node reaches its peer port (a link, not the
+    node itself). `options`: the system's options of the trial (a mutant's name, say).
+    """
+
+    name: str
+    data: Path
+    listen: Mapping[str, Address]
+    peers: Mapping[str, Address]
+    trace: Path
+    seed: int
+    workload: str
+    options: Mapping[str, str]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """A process to start: argument vector, extra environment, working directory (None: the data
+    directory of the node)."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = {}
+    cwd: Path | None = None
+
+
+class System(Protocol):
+    """A system under test: how one node is started, found ready and spoken to."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def workloads(self) -> Sequence[str]: ...
+
+    @property
+    def framings(self) -> Mapping[str, Framing]:
+        """By port name; the port names of a node are its keys ('peer', 'client')."""
+        ...
+
+    def check_options(self, options: Mapping[str, str]) -> list[str]:
+        """Sentences about unknown or unusable options, naming the nearest valid; empty if none."""
+        ...
+
+    def command(self, plan: NodePlan) -> Command: ...
+
+    def client(self, node: str, address: Address, workload: str, timeout_s: float) -> Client: ...
+
+    async def ready(self, node: str, address: Address) -> bool:
+        """Does the node serve clients? False while it does not; never raises for a refused
+        connection."""
+        ...
+
+    async def leaders(self, addresses: Mapping[str, Address]) -> tuple[str, ...]:
+        """The nodes that say they lead, asked directly; empty where the system has no leader."""
+        ...
+
+
+class Cluster(Protocol):
+    """Where nodes live. Construction starts nothing."""
+
+    @property
+    def nodes(self) -> tuple[str, ...]: ...
+
+    @property
+    def network(self) -> Network | None: ...
+
+    @property
+    def processes(self) -> Processes | None: ...
+
+    async def start(self) -> None:
+        """Wipe leftovers, start all nodes, wait until each is ready. Raises EnvironmentTrouble,
+        with the last log lines of the node that failed; what did start is stopped first."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop everything; idempotent, and never raises for a node that is already gone."""
+        ...
+
+    def address(self, node: str) -> Address:
+        """Where clients reach the node: the client link, through which faults act."""
+        ...
+
+    async def leaders(self) -> tuple[str, ...]: ...
+
+    def crashes(self) -> Sequence[str]:
+        """Sentences about nodes that ended though nobody ended them, with their last log lines."""
+        ...
+
+
+class Workload(Protocol):
+    """What clients do, and who judges it. One file each in harness/workloads."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The names of its operations; coverage wants an ok of each."""
+        ...
+
+    def generator(self) -> Generator:
+        """The main phase, without rate and time limits: the run adds those."""
+        ...
+
+    def final_generator(self) -> Generator:
+        """After healing: final reads, by every worker until one succeeds."""
+        ...
+
+    def checkers(self) -> Sequence[Checker]: ...

@@ -1,0 +1,5 @@
+"""Pure generators of operations (being written)."""
+
+from typing import Any
+
+Generator = Any

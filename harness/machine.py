@@ -1,0 +1,134 @@
+"""The sans-I/O contract of a node: events in, effects out.
+
+Rules
+1. A machine is a deterministic function of its constructor arguments and the events it has handled.
+   Time comes in with each event, randomness through the generator it was constructed with; it
+   opens no file, no socket, no clock.
+2. Effects are carried out in the order returned. The order is the durability contract: nothing
+   after a Persist leaves the node before that record is on disk. What may leave earlier (a leader's
+   accept requests, say) is put before it.
+3. After a crash a new machine is constructed and gets one Recover with every record persisted
+   before the crash, in order, and nothing else survives. A first start is Recover with no records.
+4. A machine never raises on a message from outside: malformed input is dropped or refused. An
+   exception from a handler is a bug of the machine, and the host lets the node die of it.
+
+The host is reference_impl.node (sockets and a disk) or the simulator. Sources: the style is that of
+h11 and of etcd's raft (Ready/Advance), the order rule is Lamport 1998, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any, Protocol
+
+import msgspec
+
+NodeId = str
+Record = Any  # what a machine persists: any value MessagePack can carry
+Message = Any  # what a machine sends: any value MessagePack can carry
+
+__all__ = [
+    "CancelTimer",
+    "ClientRequest",
+    "Deliver",
+    "Effect",
+    "Event",
+    "Machine",
+    "Message",
+    "NodeId",
+    "Persist",
+    "Random",
+    "Record",
+    "Recover",
+    "Reply",
+    "Send",
+    "SetTimer",
+    "Timeout",
+    "Trace",
+    "Truncate",
+]
+
+
+class Recover(msgspec.Struct, frozen=True):
+    """The node starts: `stored` holds the records of earlier lives, empty at the first start."""
+
+    stored: Sequence[Record]
+
+
+class Deliver(msgspec.Struct, frozen=True):
+    """A message arrived from node `src` (which may be this node)."""
+
+    src: NodeId
+    message: Message
+
+
+class Timeout(msgspec.Struct, frozen=True):
+    """The timer `name` ran out."""
+
+    name: str
+
+
+class ClientRequest(msgspec.Struct, frozen=True):
+    """A client asks; `id` is unique within this life of the node and names the Reply."""
+
+    id: int
+    request: Mapping[str, Any]
+
+
+Event = Recover | Deliver | Timeout | ClientRequest
+
+
+class Persist(msgspec.Struct, frozen=True):
+    """Append `record` to the log; durable before any later effect is carried out."""
+
+    record: Record
+
+
+class Truncate(msgspec.Struct, frozen=True):
+    """Replace the whole log by `records`, atomically and durably (a snapshot and what follows)."""
+
+    records: Sequence[Record]
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Send to node `dst`; the network may lose, delay, duplicate and reorder it."""
+
+    dst: NodeId
+    message: Message
+
+
+class SetTimer(msgspec.Struct, frozen=True):
+    """(Re)start timer `name`: Timeout(name) after `delay_s` seconds."""
+
+    name: str
+    delay_s: float
+
+
+class CancelTimer(msgspec.Struct, frozen=True):
+    name: str
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """Answer client request `id`. A reply to a client that is gone is dropped."""
+
+    id: int
+    response: Mapping[str, Any]
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """A protocol event for checkers: see docs/trace-format.md. Fields must be JSON."""
+
+    event: str
+    fields: Mapping[str, Any]
+
+
+Effect = Persist | Truncate | Send | SetTimer | CancelTimer | Reply | Trace
+
+
+class Machine(Protocol):
+    """A node without I/O."""
+
+    def handle(self, event: Event, now: float) -> Sequence[Effect]:
+        """React to one event. `now`: seconds on the node's monotonic clock, never going back."""
+        ...
