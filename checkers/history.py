@@ -4,7 +4,8 @@ Rules
 1. A history is a sequence of operations in the order of the journal; `index` is authoritative,
    `time` only informs.
 2. Client processes are integers and have at most one open operation. Other processes (the
-   nemesis) are strings; their operations are kept for explanations and never judged.
+   nemesis) are strings; their operations are kept for explanations and never judged. A string of
+   digits is refused: it is a client, and a violation that only it saw would go unjudged.
 3. `ok` happened; `fail` certainly did not; `info`, or no completion at all, may have happened at
    any time after its invocation, or not at all.
 4. Nothing here guesses: an ill-formed history is refused with the operation, the rule, the remedy.
@@ -21,6 +22,13 @@ import msgspec
 
 OperationType = Literal["invoke", "ok", "fail", "info"]
 Outcome = Literal["ok", "fail", "info"]
+
+# The code of a compare-and-set that the system refused because the value was not the expected one:
+# the only `fail` that says something about the state.
+COMPARE_FAILED = "compare-failed"
+
+
+_FOUND_MAX = 400  # characters of what was found, in an error: a value may be a megabyte
 
 
 class Error(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -98,6 +106,8 @@ class HistoryError(ValueError):
 
     def __init__(self, index: int | None, found: str, remedy: str) -> None:
         where = "the history" if index is None else f"operation {index}"
+        if len(found) > _FOUND_MAX:
+            found = f"{found[: _FOUND_MAX // 2]} ... {found[-_FOUND_MAX // 2 :]}"
         super().__init__(f"ill-formed history at {where}: {found}. {remedy}")
         self.index = index
 
@@ -125,7 +135,8 @@ class History(Sequence[Operation]):
         return isinstance(other, History) and self._operations == other._operations
 
     def __hash__(self) -> int:
-        return hash((len(self._operations), self._operations[:1], self._operations[-1:]))
+        ends = (self._operations[0], self._operations[-1]) if self._operations else ()
+        return hash((len(self._operations), *((o.index, o.time, o.f) for o in ends)))
 
     def __repr__(self) -> str:
         return f"History({len(self._operations)} operations, {len(self._calls)} calls)"
@@ -171,6 +182,7 @@ def _pair(operations: tuple[Operation, ...]) -> tuple[Call, ...]:
             )
         last_index, last_time = o.index, o.time
         if isinstance(o.process, str):
+            _refuse_quoted_number(o.index, o.process)
             continue
         if o.type == "invoke":
             _refuse_overlap(o, open_at, calls)
@@ -186,6 +198,15 @@ def _pair(operations: tuple[Operation, ...]) -> tuple[Call, ...]:
                 )
             calls[position] = Call(_matching(calls[position].invoke, o), o)
     return tuple(calls)
+
+
+def _refuse_quoted_number(index: int, process: str) -> None:
+    if process.isdecimal():
+        raise HistoryError(
+            index,
+            f"its process is the text {process!r}",
+            "Clients are numbers, and processes with names are not judged; write the number bare.",
+        )
 
 
 def _refuse_overlap(o: Operation, open_at: dict[int, int], calls: list[Call]) -> None:
@@ -222,6 +243,14 @@ class _Marker(tuple[str, ...]):
     """A frozen stand-in that equals nothing but itself and prints as JSON does."""
 
     __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Marker) and tuple.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = tuple.__hash__
 
     def __repr__(self) -> str:
         return self[1]

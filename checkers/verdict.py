@@ -55,8 +55,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """What a run left behind, as checkers see it.
 
     `trace`: protocol events as emitted by the nodes (checkers.trace), empty where the system emits
-    none. `nodes`: names of the nodes, empty where unknown. `faults`: intervals (name, start ns,
-    end ns or None) during which each fault was in effect.
+    none. `nodes`: names of all nodes of the cluster, empty where unknown. When which fault was in
+    effect stands in the history: checkers.faults reads it.
     """
 
     history: History
