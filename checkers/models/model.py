@@ -5,13 +5,15 @@ Rules
 2. States are hashable and immutable; two equal states are the same state for ever after.
 3. Values reach the model frozen (checkers.history.freeze), so equality means JSON equality.
 4. What a model cannot read it refuses in `read`, before any search, naming the operation.
+5. What a model promises about a step (`Effect`) holds in every state; when in doubt it promises
+   nothing (ANY), which costs time and never a wrong verdict.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Hashable, Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -32,6 +34,20 @@ class Unknown(enum.Enum):
 UNKNOWN = Unknown.UNKNOWN
 
 
+class Effect(enum.StrEnum):
+    """What a step, its output included, does in whatever state it is taken.
+
+    OBSERVES: where it is legal it leaves the state as it was (a read). OVERWRITES: legal in every
+    state, and the states after it are the same whatever the state before (a write). TOTAL: legal in
+    every state (an append). ANY: nothing is promised (a compare-and-set).
+    """
+
+    OBSERVES = "observes"
+    OVERWRITES = "overwrites"
+    TOTAL = "total"
+    ANY = "any"
+
+
 class Step(msgspec.Struct, frozen=True):
     """An operation as a model sees it: name, frozen input, frozen output or UNKNOWN.
 
@@ -43,6 +59,7 @@ class Step(msgspec.Struct, frozen=True):
     input: Any
     output: Any
     failed: bool = False
+    effect: Effect = Effect.ANY
 
 
 class Model(Protocol):
@@ -67,4 +84,20 @@ class Model(Protocol):
         """The step for people, as in 'write 3' or 'read -> 4'."""
         ...
 
-    def describe_state(self, state: State) -> str: ...
+    def describe_state(self, state: State) -> str:
+        """The state as a clause for people, as in 'the value is 3'."""
+        ...
+
+
+@runtime_checkable
+class Foresees(Protocol):
+    """A model that can tell early that a state leads nowhere; optional.
+
+    It is what keeps growing objects cheap: of all orders of ten concurrent appends only those
+    survive that the next read can confirm.
+    """
+
+    def leads_to(self, state: State, step: Step) -> bool:
+        """Can `step`, which observes, become legal after some steps that are TOTAL and do not
+        overwrite? True when in doubt; False is a promise."""
+        ...
