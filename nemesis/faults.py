@@ -12,6 +12,7 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -21,13 +22,20 @@ CLIENT = "client"
 Link = tuple[str, str]
 
 
-class _Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="fault"):
+class _Fault(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,  # a mistyped field must not silently mean its default
+    tag_field="fault",
+):
     """Only the tag is shared; a fault is otherwise its own fields."""
 
 
 class Partition(_Fault, frozen=True, tag="partition"):
     """Cut links. `silent`: frames vanish (a byte stream is held back, as TCP would retransmit it);
-    `reset`: connections are reset and refused."""
+    `reset`: connections are reset and refused. `target` matters where the topology takes one."""
 
     topology: str = "halves"
     target: str = "one"
@@ -108,8 +116,18 @@ class Undo(msgspec.Struct, frozen=True, tag="undo", tag_field="action"):
 def inverse(fault: Fault, id: int) -> Undo:  # noqa: A002 - the ledger's word
     """What undoes a concrete fault that was applied under `id`."""
     if isinstance(fault, NodeFault):
-        return Undo(id, {"kill": "restart", "pause": "resume"}[tag(fault)], fault.nodes)
-    return Undo(id, "heal", tuple(f"{src}>{dst}" for src, dst in fault.links))
+        return Undo(id, undo_name(fault), fault.nodes)
+    return Undo(id, undo_name(fault), link_names(fault.links))
+
+
+def undo_name(fault: Fault) -> str:
+    """What undoing the fault is called in histories and ledgers."""
+    return {"kill": "restart", "pause": "resume"}.get(tag(fault), "heal")
+
+
+def link_names(links: Iterable[Link]) -> tuple[str, ...]:
+    """Links as people and histories name them: 'n1>n2' carries what n1 sends to n2."""
+    return tuple(f"{src}>{dst}" for src, dst in links)
 
 
 def tag(fault: Fault) -> str:

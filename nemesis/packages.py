@@ -1,0 +1,155 @@
+"""Packages: named bundles of scenes, which is what a user of the nemesis picks from.
+
+Rules
+1. A package is decks of scenes; packages joined by '+' deal from one deck of all their scenes,
+   except that decks which are meant to run side by side stay so.
+2. The same package, seed, length and number of nodes give the same schedule.
+3. `default` must expose a consensus implementation that breaks one rule of Paxos, within three
+   runs of half a minute on five nodes. Each of its slots exists because some broken promise shows
+   only there; the story of each scene says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from nemesis import plans, scenes
+from nemesis.names import unknown
+from nemesis.plans import Deck
+from nemesis.schedule import Schedule
+
+SEPARATOR = "+"
+
+
+class Package(msgspec.Struct, frozen=True):
+    """`decks`: tracks that run side by side; empty if nothing is broken."""
+
+    name: str
+    summary: str
+    decks: tuple[Deck, ...] = ()
+
+
+def package(name: str | Sequence[str]) -> Package:
+    """The package of that name, or of several names, joined by '+' or in a list.
+
+    Raises ValueError on unknown names (the nearest are offered).
+    """
+    names = name.split(SEPARATOR) if isinstance(name, str) else name
+    wanted = list(dict.fromkeys(n.strip() for n in names))
+    strangers = [unknown("package of faults", n, PACKAGES) for n in wanted if n not in PACKAGES]
+    if strangers or not wanted:
+        raise ValueError("; ".join(strangers) or "no package of faults is named")
+    return _joined([PACKAGES[n] for n in wanted])
+
+
+def mistakes(name: str | Sequence[str]) -> list[str]:
+    """What is wrong with the names of packages, as sentences; empty if nothing is."""
+    try:
+        package(name)
+    except ValueError as wrong:
+        return [str(wrong)]
+    return []
+
+
+def schedule(
+    of: Package | str | Sequence[str], seed: int, duration_s: float, nodes: int = 5
+) -> Schedule:
+    """What a package (or packages, by name) does in one run of `duration_s` seconds on so many
+    nodes. Raises ValueError on unknown names."""
+    chosen = of if isinstance(of, Package) else package(of)
+    return plans.schedule(chosen.decks, seed, duration_s, nodes)
+
+
+def _joined(parts: Sequence[Package]) -> Package:
+    if len(parts) == 1:
+        return parts[0]
+    width = max(len(part.decks) for part in parts)
+    decks: list[Deck] = []
+    for track in range(width):
+        slots = [slot for part in parts if track < len(part.decks) for slot in part.decks[track]]
+        decks.append(tuple(dict.fromkeys(slots)))
+    name = SEPARATOR.join(part.name for part in parts)
+    return Package(name, " ".join(part.summary for part in parts), tuple(decks))
+
+
+_DEFAULT: Deck = (
+    (scenes.LEADER_CUT_OFF,),
+    (scenes.SUCCESSION,),
+    (scenes.BLACKOUT, scenes.MAJORITY_LOST),
+    (scenes.LEADER_STALLED,),
+    (scenes.RING_WITH_RESTARTS, scenes.BRIDGE_WITH_RESTARTS),
+    (scenes.OLD_LEADER_RETURNS,),
+    (scenes.LEADER_AND_FOLLOWER_LOST, scenes.OUTCAST_KILLED),
+    (scenes.LEADER_IN_MINORITY, scenes.ONE_WAY, scenes.RANDOM_HALVES, scenes.LEADER_DEAF),
+)
+
+_PARTITIONS: Deck = (
+    (scenes.LEADER_CUT_OFF,),
+    (scenes.LEADER_IN_MINORITY,),
+    (scenes.RING,),
+    (scenes.BRIDGE,),
+    (scenes.RANDOM_HALVES, scenes.HALVES),
+    (scenes.ONE_CUT_OFF, scenes.THIRD_CUT_OFF),
+    (scenes.ONE_WAY, scenes.LEADER_DEAF, scenes.LEADER_MUTE),
+    (scenes.LEADER_RESET,),
+)
+
+_CRASHES: Deck = (
+    (scenes.LEADER_LOST,),
+    (scenes.MINORITY_LOST,),
+    (scenes.MAJORITY_LOST, scenes.BLACKOUT),
+    (scenes.LEADER_AND_FOLLOWER_LOST,),
+    (scenes.ROLLING_RESTARTS,),
+)
+
+_PAUSES: Deck = (
+    (scenes.LEADER_STALLED,),
+    (scenes.MINORITY_STALLED,),
+    (scenes.FOLLOWERS_STALLED, scenes.ALL_STALLED),
+)
+
+_LINKS: Deck = (
+    (scenes.SLOW,),
+    (scenes.LOSSY,),
+    (scenes.DUPLICATING,),
+    (scenes.REORDERING,),
+    (scenes.THROTTLED, scenes.LEADER_SLOW),
+)
+
+_CLIENTS: Deck = (
+    (scenes.CLIENTS_OFF_LEADER,),
+    (scenes.CLIENTS_OFF_MINORITY,),
+    (scenes.ANSWERS_LOST,),
+)
+
+_FLAPPING: Deck = (
+    (scenes.LEADER_FLAPPING,),
+    (scenes.HALVES_FLAPPING,),
+    (scenes.LEADER_STUTTERING,),
+    (scenes.CRASH_LOOP,),
+)
+
+PACKAGES: dict[str, Package] = {
+    p.name: p
+    for p in (
+        Package("none", "Nothing is broken."),
+        Package(
+            "default",
+            "Partitions, crashes and pauses in the combinations that break consensus.",
+            (_DEFAULT,),
+        ),
+        Package("partitions", "Every shape of cut, the leader often in it.", (_PARTITIONS,)),
+        Package("crashes", "Nodes are killed, up to all of them, and come back.", (_CRASHES,)),
+        Package("pauses", "Nodes stop and go on as if nothing had happened.", (_PAUSES,)),
+        Package("links", "Slow, lossy, duplicating, reordering, throttled links.", (_LINKS,)),
+        Package("clients", "Clients are cut from nodes that are otherwise well.", (_CLIENTS,)),
+        Package("flapping", "Faults that come and go several times a second.", (_FLAPPING,)),
+        Package(
+            "chaos",
+            "Everything, with bad links beside the rest.",
+            ((*_DEFAULT, *_CLIENTS, *_FLAPPING), (*_LINKS, *_PAUSES[1:2])),
+        ),
+    )
+}
