@@ -4,9 +4,10 @@ Rules
 1. A machine is a deterministic function of its constructor arguments and the events it has handled.
    Time comes in with each event, randomness through the generator it was constructed with; it
    opens no file, no socket, no clock.
-2. Effects are carried out in the order returned. The order is the durability contract: nothing
-   after a Persist leaves the node before that record is on disk. What may leave earlier (a leader's
-   accept requests, say) is put before it.
+2. Effects are carried out in the order returned, and those of one event before those of the next:
+   all of a life is one sequence. The order is the durability contract: nothing after a Persist
+   leaves the node before that record is on disk, so a machine may count its own vote at once. What
+   may leave earlier (a leader's accept requests, say) is put before it.
 3. After a crash a new machine is constructed and gets one Recover with every record persisted
    before the crash, in order, and nothing else survives. A first start is Recover with no records.
 4. A machine never raises on a message from outside: malformed input is dropped or refused. An
@@ -25,8 +26,10 @@ from typing import Any, Protocol
 import msgspec
 
 NodeId = str
-Record = Any  # what a machine persists: any value MessagePack can carry
-Message = Any  # what a machine sends: any value MessagePack can carry
+# What a machine persists and sends: anything msgspec.msgpack encodes, structs included. It comes
+# back as plain values (Recover, Deliver), and the machine validates it.
+Record = Any
+Message = Any
 
 __all__ = [
     "CancelTimer",
