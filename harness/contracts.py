@@ -99,6 +99,11 @@ class System(Protocol):
         """By port name; the port names of a node are its keys ('peer', 'client')."""
         ...
 
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """The options that a trial need not give, with the values they then have."""
+        ...
+
     def check_options(self, options: Mapping[str, str]) -> list[str]:
         """Sentences about unknown or unusable options, naming the nearest valid; empty if none."""
         ...

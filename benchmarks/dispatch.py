@@ -1,0 +1,108 @@
+"""How many operations a second the harness itself can dispatch and journal, on one core.
+
+    python benchmarks/dispatch.py [OPERATIONS]
+
+The clients do nothing, so all the time is ours: generator, stamps, journal on a real file, workers.
+The claim is 20,000 operations a second; the ratio to it is the last column.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from checkers.history import Operation
+from harness.clock import NS_PER_S, MonotonicClock
+from harness.contracts import Client, Completion
+from harness.generators import Generator, constant, limit, mix, reserve, stagger, time_limit
+from harness.loop import Loop
+from harness.store.journal import Journal
+from harness.workloads import workload
+
+CLAIM = 20_000
+
+
+class NoOp:
+    """Answers at once, without leaving the event loop."""
+
+    def __init__(self, _node: str) -> None: ...
+
+    async def open(self) -> None: ...
+
+    async def invoke(self, operation: Operation) -> Completion:
+        return Completion("ok", operation.value)
+
+    async def close(self) -> None: ...
+
+
+class BlockingNoOp:
+    """Answers at once, on a thread."""
+
+    def __init__(self, _node: str) -> None: ...
+
+    def open(self) -> None: ...
+
+    def invoke(self, operation: Operation) -> Completion:
+        return Completion("ok", operation.value)
+
+    def close(self) -> None: ...
+
+
+def plain() -> Generator:
+    return constant("read")
+
+
+def composed() -> Generator:
+    reads, writes = constant("read"), constant("write", 1)
+    return time_limit(3600, stagger(1e-9, reserve((1, reads), rest=mix(reads, writes))))
+
+
+def register() -> Generator:
+    return time_limit(3600, stagger(1e-9, workload("register", {}).generator()))
+
+
+async def measure(
+    generator: Generator, client: Callable[[str], Client], workers: int, operations: int
+) -> float:
+    """Operations a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal(Path(folder) / "history.jsonl")
+        clock = MonotonicClock()
+        loop = Loop(
+            journal=journal,
+            clock=clock,
+            nodes=("n1", "n2", "n3", "n4", "n5"),
+            workers=workers,
+            client=client,
+            seed=1,
+            operation_limit_s=10,
+        )
+        began_ns = clock.now_ns()
+        await loop.run(limit(operations, generator))
+        took_ns = clock.now_ns() - began_ns
+        await loop.close()
+        journal.close()
+        assert len(journal.operations) == 2 * operations
+    return operations / took_ns * NS_PER_S
+
+
+def main() -> None:
+    operations = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
+    print(f"{'generator':<12} {'client':<10} {'workers':>7} {'ops/s':>10} {'of claim':>9}")
+    clients: tuple[tuple[str, Callable[[str], Any]], ...] = (
+        ("coroutine", NoOp),
+        ("thread", BlockingNoOp),
+    )
+    for name, make in (("plain", plain), ("composed", composed), ("register", register)):
+        for kind, client in clients:
+            for workers in (2, 10, 30):
+                rate = asyncio.run(measure(make(), client, workers, operations))
+                print(f"{name:<12} {kind:<10} {workers:>7} {rate:>10,.0f} {rate / CLAIM:>8.1f}x")
+
+
+if __name__ == "__main__":
+    main()

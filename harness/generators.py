@@ -1,5 +1,0 @@
-"""Pure generators of operations (being written)."""
-
-from typing import Any
-
-Generator = Any
