@@ -1,0 +1,5 @@
+"""The systems under test: how they are found, started and spoken to."""
+
+from harness.systems.registry import names, system
+
+__all__ = ["names", "system"]

@@ -1,0 +1,205 @@
+"""The keeper: the parent of all node processes, which ends them when the harness is gone.
+
+Rules
+1. The keeper lives in a session of its own and outlives nobody: when its standard input ends (the
+   harness stopped, crashed, or was killed with SIGKILL), it kills every node and leaves.
+2. A node is a process group, in a session of its own. Signals go to the whole group, so that the
+   children of a node share its fate; a stopped group dies of SIGKILL like any other.
+3. `exited` is reported once the node is reaped and its group is empty: only then are its ports and
+   files free. Its children come to the keeper (Linux: subreaper) to be reaped.
+4. On Linux the nodes die with the keeper too (parent-death signal): nothing can outlive both.
+5. One thread and little to import: it forks, and prctl binds to the thread that forked.
+6. A node that floods its log does not fill the disk: beyond LOG_BYTES_MAX the log begins anew.
+
+Commands, a JSON object a line on standard input:
+  {"do": "start", "name": NAME, "argv": [...], "cwd": DIR, "env": {...}, "log": FILE}
+  {"do": "signal", "name": NAME, "signal": NUMBER}
+Events, likewise on standard output:
+  {"event": "started", "name": NAME, "pid": PID}
+  {"event": "failed", "name": NAME, "text": WHY}          the program could not be started
+  {"event": "exited", "name": NAME, "status": CODE|null, "signal": NUMBER|null}
+
+Sources: prctl(2), PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER; setsid(2); wait(2).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+LINUX = sys.platform == "linux"
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+DRAIN_POLL_S = 0.01  # how often a killed group is looked at until it is empty
+READ_BYTES = 65536
+LOG_BYTES_MAX = 64 * 2**20
+LOG_POLL_S = 1.0
+
+if LINUX:
+    _prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+
+class Keeper:
+    def __init__(self) -> None:
+        self._nodes: dict[int, str] = {}  # by pid, which is also the group's
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._emptying: dict[int, int] = {}  # reaped leaders whose group is not empty: wait status
+        self._logs: dict[str, Path] = {}  # by node
+        self._input = b""
+
+    def run(self) -> None:
+        """Serves until standard input ends, then kills all nodes."""
+        wake = _wake_on_signals()
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
+                selector.register(wake, selectors.EVENT_READ)
+                while True:
+                    ready = selector.select(self._patience_s())
+                    files = {key.fd for key, _ in ready}
+                    if wake in files and signal.SIGTERM in os.read(wake, READ_BYTES):
+                        return
+                    self._reap()
+                    self._trim()
+                    if sys.stdin.fileno() in files and not self._read():
+                        return
+        except BrokenPipeError:
+            return  # nobody listens any more
+        finally:
+            self._end()
+
+    def _patience_s(self) -> float | None:
+        if self._emptying:
+            return DRAIN_POLL_S
+        return LOG_POLL_S if self._nodes else None
+
+    def _read(self) -> bool:
+        """Carries out the commands that came; False at the end of input."""
+        data = os.read(sys.stdin.fileno(), READ_BYTES)
+        *lines, self._input = (self._input + data).split(b"\n")
+        for line in lines:
+            command = json.loads(line)
+            if command["do"] == "start":
+                self._start(command)
+            else:
+                self._signal(command["name"], command["signal"])
+        return bool(data)
+
+    def _start(self, command: dict[str, Any]) -> None:
+        name = command["name"]
+        try:
+            with Path(command["log"]).open("ab") as log:
+                child = subprocess.Popen(
+                    command["argv"],
+                    cwd=command["cwd"],
+                    env=command["env"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    preexec_fn=_die_with(os.getpid()) if LINUX else None,
+                )
+        except (OSError, subprocess.SubprocessError) as error:
+            _say(event="failed", name=name, text=str(error))
+            return
+        self._logs[name] = Path(command["log"])
+        self._nodes[child.pid] = name
+        self._children[child.pid] = child
+        _say(event="started", name=name, pid=child.pid)
+
+    def _signal(self, name: str, number: int) -> None:
+        """To the whole group; a node that is gone takes no harm."""
+        for pid, known in self._nodes.items():
+            if known == name:
+                _signal_group(pid, number)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            if pid in self._children:  # otherwise a child of a node, left to us
+                code = os.waitstatus_to_exitcode(status)
+                self._children.pop(pid).returncode = code
+                self._emptying[pid] = code
+        for pid, code in list(self._emptying.items()):
+            if not _signal_group(pid, signal.SIGKILL):
+                del self._emptying[pid]
+                name = self._nodes.pop(pid)
+                _say(
+                    event="exited",
+                    name=name,
+                    status=code if code >= 0 else None,
+                    signal=-code if code < 0 else None,
+                )
+
+    def _trim(self) -> None:
+        for file in self._logs.values():
+            with contextlib.suppress(OSError):  # removed, or on a disk that fails: not ours to tell
+                size = file.stat().st_size
+                if size > LOG_BYTES_MAX:
+                    os.truncate(file, 0)  # the node appends: what it writes next is the first
+                    with file.open("ab") as log:
+                        log.write(b"[%d bytes were too many and are dropped]\n" % size)
+
+    def _end(self) -> None:
+        for pid in self._nodes:
+            _signal_group(pid, signal.SIGKILL)
+        for child in self._children.values():
+            child.wait()
+
+
+def _wake_on_signals() -> int:
+    """A file that becomes readable, with the numbers of the signals that came.
+
+    Handlers, not SIG_IGN: an ignored signal would stay ignored in the nodes.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: None)
+    return reader
+
+
+def _die_with(parent: int) -> Any:
+    """For a child between fork and exec: die when the keeper does, or now if it is gone."""
+
+    def ask() -> None:
+        _prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return ask
+
+
+def _signal_group(group: int, number: int) -> bool:
+    """False if the group is empty. (macOS says EPERM for a group of zombies.)"""
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return LINUX
+    return True
+
+
+def _say(**event: Any) -> None:
+    os.write(sys.stdout.fileno(), json.dumps(event).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    if LINUX:
+        _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    Keeper().run()

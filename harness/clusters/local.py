@@ -1,0 +1,236 @@
+"""The local cluster: node processes on loopback, behind links of the harness. No root.
+
+Rules
+1. A start wipes what an earlier run left in the nodes' folders (the logs are kept), and either all
+   nodes are ready or none runs. Several nodes must be able to reach one another: systems that
+   cannot would be blamed for the harness's mistake.
+2. Over its lives a node keeps data, ports, links and trace file.
+3. Whatever happens to the harness, the keeper ends the nodes (see keeper). `stop` ends them
+   politely: SIGTERM, a grace, SIGKILL.
+4. Leaders are asked directly, past the links, and only of nodes that can answer: faults must not
+   blind the nemesis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+
+from harness.clusters.links import CLIENT_PORT, PEER_PORT, LinkNetwork
+from harness.clusters.ports import Port, take
+from harness.clusters.processes import Node, NodeProcesses
+from harness.clusters.supervisor import Life, OnProcess, Supervisor
+from harness.contracts import Address, EnvironmentTrouble, NodePlan, System
+from nemesis.faults import CLIENT
+
+# A node that starts a virtual machine or recovers a log takes its time; one that ends is not waited
+# for.
+READY_LIMIT_S = 30.0
+READY_POLL_S = 0.02
+LEADERS_LIMIT_S = 1.0
+GRACE_S = 2.0
+
+
+class LocalCluster:
+    """Implements harness.contracts.Cluster and nemesis.capabilities.Breakable."""
+
+    def __init__(
+        self,
+        system: System,
+        nodes: Sequence[str],
+        folder: Path,
+        *,
+        workload: str,
+        options: Mapping[str, str],
+        seed: int,
+        ready_timeout_s: float = READY_LIMIT_S,
+        on_process: OnProcess | None = None,
+    ) -> None:
+        """`folder`: of the run; each node gets `nodes/<name>/` there. `on_process(pid,
+        create_time, name)` hears of every process that is started, the keeper included."""
+        self.system = system
+        self._names = tuple(nodes)
+        self._folder = folder.absolute()
+        self._workload = workload
+        self._options = dict(options)
+        self._seed = seed
+        self._ready_timeout_s = ready_timeout_s
+        # Ports are no part of what a seed repeats: two runs of one seed may share the machine.
+        self._ports = Random(f"{seed}-{os.getpid()}-{self._folder}")
+        self._nodes: dict[str, Node] = {}
+        self._network = LinkNetwork(self._names, system.framings, seed)
+        self._supervisor = Supervisor(on_process, self._gone)
+        self._processes = NodeProcesses(
+            self._nodes, self._supervisor, self._network, system.command
+        )
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        return self._names
+
+    @property
+    def network(self) -> LinkNetwork:
+        return self._network
+
+    @property
+    def processes(self) -> NodeProcesses:
+        return self._processes
+
+    def address(self, node: str) -> Address:
+        return self._network.address(CLIENT, node)
+
+    def crashes(self) -> Sequence[str]:
+        return self._processes.crashes()
+
+    async def leaders(self) -> tuple[str, ...]:
+        states = await self._processes.states()
+        running = {
+            name: node.plan.listen[CLIENT_PORT]
+            for name, node in self._nodes.items()
+            if states[name] == "running"
+        }
+        try:
+            async with asyncio.timeout(LEADERS_LIMIT_S):
+                return await self.system.leaders(running)
+        except TimeoutError:
+            return ()
+
+    async def start(self) -> None:
+        await self.stop()
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        states = await self._processes.states()
+        for node in self._nodes.values():
+            node.to_end = True
+        if not self._supervisor.lost:
+            await self._end_nodes([name for name in states if states[name] == "running"])
+        await self._supervisor.close()
+        await self._network.close()
+        for node in self._nodes.values():
+            node.release_ports()
+
+    async def _start(self) -> None:
+        if len(self._names) > 1 and PEER_PORT not in self.system.framings:
+            raise EnvironmentTrouble(
+                f"system {self.system.name} has no port '{PEER_PORT}', so {len(self._names)} nodes "
+                "of it cannot reach one another. Run one (--nodes 1), or declare the port and give "
+                "each node the addresses of its peers."
+            )
+        self._network.open(self._ports)
+        self._nodes.update((name, self._plan(name)) for name in self._names)
+        await self._supervisor.open(self._folder / "nodes" / "keeper.log")
+        await _all_or_none(self._bring_up(node) for node in self._nodes.values())
+
+    def _plan(self, name: str) -> Node:
+        """Wipes the node's folder and reserves its ports."""
+        home = self._folder / "nodes" / name
+        data, trace = home / "data", home / "trace.jsonl"
+        if data.exists():
+            shutil.rmtree(data)
+        trace.unlink(missing_ok=True)
+        data.mkdir(parents=True)
+        ports = {port: take(self._ports) for port in self.system.framings}
+        peers = [other for other in self._names if other != name and PEER_PORT in ports]
+        plan = NodePlan(
+            name=name,
+            data=data,
+            listen=_addresses(ports),
+            peers={other: self._network.address(name, other) for other in peers},
+            trace=trace,
+            seed=Random(f"{self._seed}-{name}").getrandbits(32),
+            workload=self._workload,
+            options=self._options,
+        )
+        return Node(plan, ports, home / "log")
+
+    async def _bring_up(self, node: Node) -> None:
+        """Start the node and wait until it serves; once more if somebody took its port."""
+        try:
+            await self._until_ready(node)
+        except EnvironmentTrouble:
+            taken = [port.number for port in node.ports.values() if not port.hold()]
+            if node.alive or not taken:
+                raise
+            node.release_ports()
+            node.ports = {port: take(self._ports) for port in node.ports}
+            node.plan = msgspec.structs.replace(node.plan, listen=_addresses(node.ports))
+            self._processes.forget_crashes(node.name)
+            try:
+                await self._until_ready(node)
+            except EnvironmentTrouble as again:
+                raise EnvironmentTrouble(
+                    f"another program took port {taken[0]} of node {node.name}, and a second "
+                    f"start on other ports failed too: {again}"
+                ) from again
+
+    async def _until_ready(self, node: Node) -> None:
+        await self._processes.restart([node.name])
+        address = node.plan.listen[CLIENT_PORT]
+        try:
+            async with asyncio.timeout(self._ready_timeout_s):
+                while node.alive:
+                    if await self.system.ready(node.name, address):
+                        await self._network.until_up(node.name)
+                        return
+                    await asyncio.sleep(READY_POLL_S)
+        except TimeoutError:
+            raise EnvironmentTrouble(
+                f"node {node.name} runs but is not ready after {self._ready_timeout_s:g} s: "
+                f"{self._lack(node)}. {node.last_lines()}"
+            ) from None
+        except EnvironmentTrouble as wrong:
+            raise EnvironmentTrouble(f"{wrong} {node.last_lines()}") from wrong
+        assert node.life is not None, "it was started above"
+        raise EnvironmentTrouble(
+            f"node {node.name} ended at start ({node.life.ending}). {node.last_lines()}"
+        )
+
+    def _lack(self, node: Node) -> str:
+        """What a node that is not ready does not do."""
+        shut = [
+            f"{port} ({address[0]}:{address[1]})"
+            for port, address in node.plan.listen.items()
+            if port in self._network.shut(node.name)
+        ]
+        if shut:
+            return f"it does not listen on its port {' and '.join(shut)}"
+        return "it listens on all its ports, but does not say that it serves clients"
+
+    async def _end_nodes(self, polite: Sequence[str]) -> None:
+        """SIGTERM for the `polite`, which can hear it, then SIGKILL for all that are left."""
+        with contextlib.suppress(EnvironmentTrouble):  # they had their time
+            await self._processes.end(polite, signal.SIGTERM, GRACE_S)
+        with contextlib.suppress(EnvironmentTrouble):  # the keeper tries again when it ends
+            await self._processes.kill(list(self._nodes))
+
+    def _gone(self, name: str, life: Life) -> None:
+        self._processes.gone(name, life)
+
+
+def _addresses(ports: Mapping[str, Port]) -> dict[str, Address]:
+    return {name: port.address for name, port in ports.items()}
+
+
+async def _all_or_none(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Runs all at once. The first that raises ends the others, and its exception is raised."""
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
