@@ -1,0 +1,260 @@
+"""The live part of a run: from the first process started to the last one gone.
+
+Rules
+1. Clients and faults run side by side until the time limit; then everything is healed and that is
+   verified, and only then come the final reads.
+2. On every way out faults are undone first, then the journal closes, then the cluster stops, and
+   only then are the nodes' traces read.
+3. Nothing is judged here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from contextlib import AsyncExitStack
+from typing import Any, Literal
+
+import psutil
+
+from checkers.trace import TraceError, merge_traces, write_trace
+from harness.clock import NS_PER_S, MonotonicClock, sleep
+from harness.clusters.local import LocalCluster
+from harness.contracts import Client, Cluster, EnvironmentTrouble
+from harness.disruption import Disruption
+from harness.generators import Generator, stagger, time_limit
+from harness.heal import HARNESS
+from harness.loop import Loop
+from harness.report.progress import REFRESH_S, Moment, Progress
+from harness.store.folder import RunFolder
+from harness.store.journal import Journal
+from harness.systems import system
+from harness.trial import Trial
+from harness.workloads import workload
+from nemesis import schedule as schedules
+from nemesis.capabilities import refusals
+from nemesis.ledger import Ledger
+from nemesis.schedule import Schedule
+
+log = logging.getLogger("antipaxos")
+
+# The harness gives up on an operation only well after its client should have.
+WATCHDOG_FACTOR = 3.0
+FINAL_LIMIT_S = 10.0  # for the final reads; a system that is up answers them in one second
+
+
+class Live:
+    """One run while it lives. `notices` are sentences for its report, complete when `drive` ends.
+
+    Raises EnvironmentTrouble from `drive` where a fault cannot be done or the cluster cannot run,
+    ClientBug and GeneratorError where a plugged-in part is broken.
+    """
+
+    def __init__(
+        self, trial: Trial, faults: Schedule, folder: RunFolder, progress: Progress
+    ) -> None:
+        assert trial.seed is not None
+        self.notices: list[str] = []
+        self.interrupted = False
+        self._trial = trial
+        self._seed = trial.seed
+        self._faults = faults
+        self._folder = folder
+        self._progress = progress
+        self._system = system(trial.system)
+        self._workload = workload(
+            trial.workload, trial.workload_options, check_time_limit_s=trial.check_time_limit_s
+        )
+        self._task: asyncio.Task[None] | None = None
+        self._journal: Journal | None = None
+        self._loop: Loop | None = None
+        self._stoppable: asyncio.Task[None] | None = None  # what an interruption need not await
+
+    @property
+    def recorded_anything(self) -> bool:
+        return self._journal is not None and bool(self._journal.operations)
+
+    def interrupt(self, why: str) -> None:
+        """End soon and in order: no more operations, no more faults, heal, stop."""
+        self.interrupted = True
+        self.notices.append(f"Interrupted by {why}: what was recorded until then is judged.")
+        self._progress.say(f"{why}: healing, then judging what there is. Once more leaves at once.")
+        if self._loop is None:
+            assert self._task is not None, "drive runs: it is what is interrupted"
+            self._task.cancel()
+            return
+        self._loop.stop()
+        if self._stoppable is not None:
+            self._stoppable.cancel()
+
+    async def drive(self) -> None:
+        self._task = asyncio.current_task()
+        try:
+            await self._live()
+        except asyncio.CancelledError:
+            if not self.interrupted:
+                raise
+            raise EnvironmentTrouble("Interrupted before the cluster was up.") from None
+        if not self.recorded_anything:
+            raise EnvironmentTrouble("The run ended before any operation was recorded.")
+
+    async def _live(self) -> None:
+        with Ledger(self._folder.ledger) as ledger:
+            me = psutil.Process()
+            entries = [ledger.process(me.pid, me.create_time(), HARNESS)]
+            cluster = self._cluster(ledger, entries)
+            reasons = refusals(self._faults, cluster)
+            if reasons:
+                raise EnvironmentTrouble("\n".join(reasons))
+            log.info("starting %d nodes of %s", self._trial.nodes, self._system.name)
+            clock = None
+            try:
+                await cluster.start()
+                clock = MonotonicClock()
+                self._folder.write(self._folder.origin, str(clock.origin_ns).encode())
+                log.info("all nodes are ready; the load begins")
+                await self._recorded(cluster, ledger, clock)
+            finally:
+                log.info("stopping the nodes")
+                await self._stop(cluster, ledger, entries)
+                if clock is not None:  # only now, for nodes write traces until their end
+                    self._keep_traces(clock.origin_ns)
+
+    async def _recorded(self, cluster: LocalCluster, ledger: Ledger, clock: MonotonicClock) -> None:
+        async with AsyncExitStack() as stack:
+            self._journal = journal = Journal(self._folder.history)
+            stack.callback(journal.close)
+            loop = self._loop_over(cluster, journal, clock)
+            stack.push_async_callback(loop.close)
+
+            def told(f: str, value: Any, _: Literal["info"]) -> None:
+                loop.journal_nemesis(f, value)
+
+            disruption = Disruption(cluster, self._faults, journal=told, ledger=ledger, clock=clock)
+            stack.callback(self._keep_schedule, disruption)
+            stack.push_async_callback(_ended, self._shown(loop, disruption, clock))
+            self._loop = loop
+            try:
+                await self._phases(loop, disruption, clock)
+            finally:
+                self.notices += disruption.troubles
+                self.notices += cluster.crashes()
+
+    def _cluster(self, ledger: Ledger, entries: list[int]) -> LocalCluster:
+        def started(pid: int, created_s: float, name: str) -> None:
+            entries.append(ledger.process(pid, created_s, name))
+
+        return LocalCluster(
+            self._system,
+            self._trial.node_names,
+            self._folder.path,
+            workload=self._trial.workload,
+            options=self._trial.options,
+            seed=self._seed,
+            on_process=started,
+        )
+
+    def _loop_over(self, cluster: Cluster, journal: Journal, clock: MonotonicClock) -> Loop:
+        timeout_s = self._trial.operation_timeout_s
+
+        def client(node: str) -> Client:
+            return self._system.client(node, cluster.address(node), self._trial.workload, timeout_s)
+
+        return Loop(
+            journal=journal,
+            clock=clock,
+            nodes=cluster.nodes,
+            workers=self._trial.clients,
+            client=client,
+            seed=self._seed,
+            operation_limit_s=WATCHDOG_FACTOR * timeout_s,
+        )
+
+    async def _phases(self, loop: Loop, disruption: Disruption, clock: MonotonicClock) -> None:
+        self._stoppable = breaking = asyncio.create_task(disruption.run())
+        # If the nemesis breaks down there is no point in going on: its trouble ends the run.
+        breaking.add_done_callback(lambda task: loop.stop() if _failed(task) else None)
+        try:
+            await loop.run(self._load())
+        except BaseException:
+            breaking.cancel()  # which heals; the rest of the schedule is for nobody
+            await asyncio.wait([breaking])
+            raise
+        # It ends with the final heal, whether the schedule came to its end or was cancelled.
+        with contextlib.suppress(asyncio.CancelledError):
+            await breaking
+        log.info("the load is over and everything is healed; recovery")
+        self._stoppable = asyncio.create_task(sleep(clock, self._trial.recovery_s))
+        if self.interrupted:
+            self._stoppable.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._stoppable
+        log.info("final reads")
+        await loop.run(time_limit(FINAL_LIMIT_S, self._workload.final_generator()))
+
+    def _load(self) -> Generator:
+        work = self._workload.generator()
+        if self._trial.rate > 0:
+            work = stagger(1 / self._trial.rate, work)
+        return time_limit(self._trial.time_limit_s, work)
+
+    def _shown(
+        self, loop: Loop, disruption: Disruption, clock: MonotonicClock
+    ) -> asyncio.Task[None]:
+        return asyncio.create_task(self._show(loop, disruption, clock))
+
+    async def _show(self, loop: Loop, disruption: Disruption, clock: MonotonicClock) -> None:
+        while True:
+            counts = loop.progress
+            self._progress.show(
+                Moment(
+                    clock.now_ns() / NS_PER_S,
+                    counts.ok,
+                    counts.fail,
+                    counts.info,
+                    "; ".join(disruption.now_in_force()),
+                )
+            )
+            await sleep(clock, REFRESH_S)
+
+    async def _stop(self, cluster: Cluster, ledger: Ledger, entries: list[int]) -> None:
+        try:
+            await cluster.stop()
+            for number in entries:
+                ledger.done(number)
+        except Exception as wrong:
+            # What was recorded is judged whatever happens here; 'antipaxos heal' does the rest.
+            log.exception("the cluster did not stop cleanly")
+            self.notices.append(f"The cluster did not stop cleanly: {wrong!r}. Run antipaxos heal.")
+
+    def _keep_schedule(self, disruption: Disruption) -> None:
+        try:
+            self._folder.write(self._folder.schedule, schedules.encode(disruption.executed()))
+        except EnvironmentTrouble as wrong:
+            self.notices.append(str(wrong))
+
+    def _keep_traces(self, origin_ns: int) -> None:
+        """The nodes' protocol events as one file. Where that fails, no law is judged by half."""
+        found = self._folder.node_traces()
+        if not found:
+            return
+        draft = self._folder.trace.with_suffix(".draft")
+        try:
+            write_trace(draft, merge_traces(found, origin_ns, self.notices))
+            draft.replace(self._folder.trace)
+        except (TraceError, OSError) as wrong:
+            self.notices.append(f"The protocol laws were not judged: {wrong}")
+            with contextlib.suppress(OSError):
+                draft.unlink()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task that only shows, and let it go; what it raised is a bug and passes on."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _failed(task: asyncio.Task[None]) -> bool:
+    return not task.cancelled() and task.exception() is not None

@@ -1,0 +1,180 @@
+"""Settling a trial: from a file and flags to one value in which nothing is left open.
+
+Rules
+1. Every mistake is told at once, whichever way a setting came, each with the nearest valid names.
+2. Flags win over the file. Options are settings of their own: a flag replaces the one that it
+   names and leaves the file's others.
+3. A mutant is sought where its catalogue says that it shows, unless the user says otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.catalogue import mutants
+from harness.contracts import System
+from harness.systems import system
+from harness.trial import (
+    Check,
+    Trial,
+    TrialError,
+    nearest,
+    problems_of,
+    read_trial,
+    trial_from_settings,
+)
+from harness.workloads import WORKLOADS, option_mistakes
+from nemesis import packages, schedule
+from nemesis.schedule import Schedule
+
+_NAME = re.compile(r"\w[\w.+-]{0,99}")
+
+
+def settle(path: Path | None, flags: Mapping[str, Any]) -> Trial:
+    """The trial that a file (if any) and flags describe. Raises TrialError with every mistake."""
+    settings: dict[str, Any] = {}
+    if path is not None:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as wrong:
+            raise TrialError([f"{path} cannot be read: {wrong}. Give a YAML file."]) from wrong
+        settings = read_trial(text, str(path), CHECKS, flags, _paths_beside(path))
+    merged = _over(settings, flags)
+    mistakes = problems_of(flags, CHECKS, merged)
+    if mistakes:
+        raise TrialError([s for sentences in mistakes.values() for s in sentences])
+    return trial_from_settings({**_where_the_mutant_shows(merged), **merged}, CHECKS)
+
+
+def _paths_beside(file: Path) -> Callable[[str, Any], Any]:
+    """Paths in a trial's file are relative to it: it is found from any working directory."""
+
+    def read_as(name: str, value: Any) -> Any:
+        is_path = isinstance(value, str) and (
+            (name == "system" and value.endswith((".yaml", ".yml")))
+            or (name == "faults" and _is_file(value))
+        )
+        return str(file.parent / value) if is_path else value
+
+    return read_as
+
+
+def _over(settings: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**settings, **flags}
+    for field in ("options", "workload_options"):
+        if field in settings and field in flags:
+            merged[field] = {**settings[field], **flags[field]}
+    return merged
+
+
+def _where_the_mutant_shows(settings: Mapping[str, Any]) -> dict[str, Any]:
+    name = settings.get("options", {}).get("mutant")
+    of_system = mutants().get(settings.get("system", Trial().system), ())
+    found = next((m for m in of_system if m.name == name), None)
+    return {} if found is None else {"workload": found.workload}
+
+
+def _check_system(name: Any, _: Mapping[str, Any]) -> Collection[str]:
+    try:
+        system(name)
+    except TrialError as wrong:
+        return wrong.problems
+    return []
+
+
+def _check_workload(name: Any, settings: Mapping[str, Any]) -> Collection[str]:
+    if name not in WORKLOADS:
+        return [f"no workload {name!r}. {nearest(name, WORKLOADS)}"]
+    known = _system_of(settings)
+    if known is not None and name not in known.workloads:
+        return [
+            f"system {known.name!r} does not offer workload {name!r}. "
+            f"{nearest(name, known.workloads)}"
+        ]
+    return []
+
+
+def _check_options(options: Any, settings: Mapping[str, Any]) -> Collection[str]:
+    known = _system_of(settings)
+    return [] if known is None else known.check_options(options)
+
+
+def _check_workload_options(options: Any, settings: Mapping[str, Any]) -> Collection[str]:
+    name = settings.get("workload", Trial().workload)
+    return option_mistakes(name, options) if name in WORKLOADS else []
+
+
+def _check_faults(faults: Any, settings: Mapping[str, Any]) -> Collection[str]:
+    if _is_file(faults):
+        try:
+            read = schedule.read(Path(faults))
+        except schedule.ScheduleError as wrong:
+            return [f"{faults}: {m}" for m in wrong.mistakes]
+        except OSError as wrong:
+            return [
+                f"the schedule {faults} cannot be read: {wrong.strerror}. Name a package of "
+                f"faults or a file that is there; packages are: {', '.join(packages.PACKAGES)}."
+            ]
+        return [f"{faults}: {m}" for m in schedule.mistakes_of(read, _node_names(settings))]
+    try:
+        packages.package(faults)
+    except ValueError as wrong:
+        return str(wrong).split("; ")
+    return []
+
+
+def _check_cluster(name: Any, _: Mapping[str, Any]) -> Collection[str]:
+    return [] if name == "local" else [f"no cluster {name!r}. {nearest(name, ['local'])}"]
+
+
+def _check_name(name: Any, _: Mapping[str, Any]) -> Collection[str]:
+    """It becomes a folder, of which the store finds its runs."""
+    if name == "" or (_NAME.fullmatch(name) and name != "latest"):
+        return []
+    return [f"name is {name!r}. Give letters, digits, '.', '_', '+' and '-', but not 'latest'."]
+
+
+CHECKS: Mapping[str, Check] = {
+    "system": _check_system,
+    "workload": _check_workload,
+    "options": _check_options,
+    "workload_options": _check_workload_options,
+    "faults": _check_faults,
+    "cluster": _check_cluster,
+    "name": _check_name,
+}
+
+
+def _system_of(settings: Mapping[str, Any]) -> System | None:
+    """None where the system itself is the mistake, which is told once and not here."""
+    try:
+        return system(settings.get("system", Trial().system))
+    except TrialError:
+        return None
+
+
+def _node_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    nodes = settings.get("nodes", Trial().nodes)
+    return Trial(nodes=nodes).node_names if isinstance(nodes, int) else ()
+
+
+def _is_file(faults: str) -> bool:
+    return faults.endswith(".json") or os.sep in faults
+
+
+def plan(trial: Trial) -> Schedule:
+    """The faults of a resolved trial: as drawn from its seed, or as its file says."""
+    assert trial.seed is not None
+    if _is_file(trial.faults):
+        return schedule.read(Path(trial.faults))
+    chosen = packages.package(trial.faults)
+    return packages.schedule(chosen, trial.seed, trial.time_limit_s, trial.nodes)
+
+
+def breaks_something(trial: Trial) -> bool:
+    """Does the trial ask for faults at all? Whether any fit into its time is another matter."""
+    return _is_file(trial.faults) or bool(packages.package(trial.faults).decks)

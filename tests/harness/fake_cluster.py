@@ -1,0 +1,158 @@
+"""A cluster that lives in memory, and a disruption of it, for tests that never wait."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from checkers.history import Operation
+from harness.clock import ManualClock, Wakeup
+from harness.disruption import Disruption
+from nemesis.capabilities import LinkReading, ProcessState
+from nemesis.faults import CLIENT, Link, LinkFault, Partition, Slow, tag
+from nemesis.ledger import Ledger
+from nemesis.schedule import Schedule
+from nemesis.topologies import all_links, between
+
+NODES = ("n1", "n2", "n3", "n4", "n5")
+
+
+async def _nothing(name: str) -> None:
+    """Watches no call."""
+
+
+class JumpingClock(ManualClock):
+    """Time jumps to whatever is waited for, so a run of half a minute takes no time."""
+
+    def call_at(self, time_ns: int, callback: Callable[[], None]) -> Wakeup:
+        wakeup = super().call_at(time_ns, callback)
+        asyncio.get_running_loop().call_soon(self.advance_to_next)
+        return wakeup
+
+
+class FakeCluster:
+    """Does what it is told, at once, and remembers it; breaks where it is told to.
+
+    `failing` maps the name of a call to what it raises. It is network and processes in one, and
+    its links obey the faults that it holds, so that probes measure and do not repeat orders.
+    """
+
+    def __init__(self, *, leaders: Sequence[str] = ("n2",)) -> None:
+        self.nodes = NODES
+        self.called: list[tuple[str, Any]] = []
+        self.failing: dict[str, Exception] = {}
+        self.hanging: set[str] = set()
+        self.lying = False  # does nothing of what it says
+        self.held: dict[int, LinkFault] = {}
+        self.state: dict[str, ProcessState] = dict.fromkeys(NODES, "running")
+        self.traffic = 0
+        self.on_call: Callable[[str], Awaitable[None]] = _nothing
+        self._leaders = tuple(leaders)
+
+    @property
+    def network(self) -> FakeCluster:
+        return self
+
+    @property
+    def processes(self) -> FakeCluster:
+        return self
+
+    async def _call(self, name: str, argument: Any = None) -> None:
+        self.called.append((name, argument))
+        await self.on_call(name)
+        if name in self.hanging:
+            await asyncio.Event().wait()
+        if name in self.failing:
+            raise self.failing[name]
+
+    async def leaders(self) -> tuple[str, ...]:
+        await self._call("leaders")
+        return self._leaders
+
+    async def apply(self, id: int, fault: LinkFault) -> None:  # noqa: A002
+        if not self.lying:
+            self.held[id] = fault  # before it raises: a fault applied in part
+        await self._call("apply", id)
+
+    async def undo(self, id: int) -> None:  # noqa: A002
+        await self._call("undo", id)
+        self.held.pop(id, None)
+
+    async def measure(self) -> dict[Link, LinkReading]:
+        await self._call("measure")
+        self.traffic += 10
+        links = [*all_links(self.nodes), *between([CLIENT], self.nodes)]
+        return {link: self._reading(link) for link in links}
+
+    def _reading(self, link: Link) -> LinkReading:
+        faults = [f for f in self.held.values() if link in f.links]
+        cut = any(isinstance(f, Partition) for f in faults)
+        slow_ms = sum(f.mean_ms for f in faults if isinstance(f, Slow))
+        hit = {tag(f): self.traffic for f in faults}
+        return LinkReading(
+            reachable=not cut,
+            delay_ms=None if cut else slow_ms,
+            forwarded=self.traffic,
+            dropped=hit.get("lose", 0),
+            duplicated=hit.get("duplicate", 0),
+            reordered=hit.get("reorder", 0),
+            delayed=hit.get("throttle", 0),
+        )
+
+    async def _move(self, name: str, nodes: Sequence[str], to: ProcessState) -> None:
+        for node in nodes if not self.lying else ():
+            if name == "restart" or self.state[node] != "dead":
+                self.state[node] = to
+        await self._call(name, tuple(nodes))
+
+    async def kill(self, nodes: Sequence[str]) -> None:
+        await self._move("kill", nodes, "dead")
+
+    async def restart(self, nodes: Sequence[str]) -> None:
+        await self._move("restart", [n for n in nodes if self.state[n] == "dead"], "running")
+
+    async def pause(self, nodes: Sequence[str]) -> None:
+        await self._move("pause", nodes, "paused")
+
+    async def resume(self, nodes: Sequence[str]) -> None:
+        await self._move("resume", [n for n in nodes if self.state[n] == "paused"], "running")
+
+    async def states(self) -> dict[str, ProcessState]:
+        await self._call("states")
+        return dict(self.state)
+
+    @property
+    def whole(self) -> bool:
+        return not self.held and set(self.state.values()) == {"running"}
+
+
+class Stage:
+    """A disruption with everything it needs, and what it wrote."""
+
+    def __init__(self, folder: Path, cluster: FakeCluster, schedule: Schedule) -> None:
+        self.cluster = cluster
+        self.path = folder / "ledger.jsonl"
+        self.clock = JumpingClock()
+        self.ledger = Ledger(self.path)
+        self.operations: list[Operation] = []
+        self.disruption = Disruption(
+            cluster, schedule, journal=self.journal, ledger=self.ledger, clock=self.clock
+        )
+
+    def journal(self, f: str, value: Any, type_: Any) -> None:
+        index = len(self.operations)
+        now_ns = self.clock.now_ns()
+        told = json.loads(json.dumps(value))  # as it is read from the file
+        self.operations.append(Operation(index, now_ns, "nemesis", type_, f, told))
+
+    def run(self) -> None:
+        try:
+            asyncio.run(self.disruption.run())
+        finally:
+            self.ledger.close()
+
+    def lines(self, f: str) -> list[dict[str, Any]]:
+        return [o.value for o in self.operations if o.f == f and "id" in o.value]
