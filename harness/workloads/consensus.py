@@ -6,8 +6,10 @@ Rules
 2. A process proposes at most once in an instance, as an agreement algorithm has it; otherwise it
    reads. Successors of processes lost to info propose anew: retries under another name are where
    two values get chosen.
-3. Instances are short and many; the slow ones stay undecided, or decided by a bare majority, while
-   nodes are killed and cut off, and are proposed to again afterwards.
+3. Quick instances come one after the other, so that all processes propose in the same one at the
+   same time: ballots that outbid each other are where a proposer meets two reports. The slow ones
+   stay undecided, or decided by a bare majority, while nodes are killed and cut off, and are
+   proposed to again afterwards.
 4. After healing the older instances get one more proposal each instead of a read: it must be
    answered by what was chosen, out of the memory of the acceptors and not of one learner.
 """
@@ -35,9 +37,10 @@ from harness.workloads.options import Count, Seconds, Share, convert
 class Options(KeyOptions, frozen=True, kw_only=True):
     """`propose_share`: how often a process that may propose does, rather than read."""
 
+    keys_quick: Count = 1
     keys_slow: Count = 20
     slow_gap_s: Seconds = 0.4
-    operations_per_key: Count = 30
+    operations_per_key: Count = 15
     propose_share: Share = 0.5
 
 
