@@ -6,7 +6,6 @@ Rule: nothing here may slow down or end a run: it only reads counts.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 
 import msgspec
 from rich.console import Console
@@ -84,6 +83,3 @@ class Progress:
 
 def _counts(moment: Moment) -> tuple[int, int, int]:
     return moment.ok, moment.fail, moment.info
-
-
-Sampler = Callable[[], Moment]
