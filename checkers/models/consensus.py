@@ -59,6 +59,9 @@ class Consensus:
         chosen = step.input if state is None and step.f == "propose" else state
         return (chosen,) if step.output is UNKNOWN or step.output == chosen else ()
 
+    def requires(self, step: Step) -> tuple[State] | tuple[()]:
+        return (step.output,) if step.effect is Effect.OBSERVES else ()
+
     def describe(self, step: Step) -> str:
         if step.f == "read":
             return f"read -> {show(step.output)}"

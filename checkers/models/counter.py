@@ -8,6 +8,7 @@ from checkers.history import Call
 from checkers.models.model import UNKNOWN, Effect, State, Step
 from checkers.models.values import (
     argument,
+    integer,
     refuse,
     refuse_operation,
     refuse_result,
@@ -27,13 +28,14 @@ class Counter:
             output = result(call)
             if output is UNKNOWN:
                 return None
-            if not isinstance(output, int):
+            count = integer(output)
+            if count is None:
                 refuse_result(call, "Expected an integer")
-            return Step("read", None, output, effect=Effect.OBSERVES)
+            return Step("read", None, count, effect=Effect.OBSERVES)
         if call.f != "add":
             refuse_operation(call, self.name, ("add", "read"))
-        value = argument(call)
-        if not isinstance(value, int):
+        value = integer(argument(call))
+        if value is None:
             refuse(call, f"the value of 'add' is {call.input!r}", "Expected an integer.")
         return None if call.outcome == "fail" else Step("add", value, None, effect=Effect.TOTAL)
 
@@ -45,6 +47,9 @@ class Counter:
         if step.f == "add":
             return (state + step.input,)
         return (state,) if state == step.output else ()
+
+    def requires(self, step: Step) -> tuple[State] | tuple[()]:
+        return (step.output,) if step.f == "read" else ()
 
     def describe(self, step: Step) -> str:
         return f"add {step.input}" if step.f == "add" else f"read -> {step.output}"

@@ -57,6 +57,9 @@ class KeyedString:
         assert isinstance(state, str)
         return bool(step.output.startswith(state))  # without a put the string only grows
 
+    def requires(self, step: Step) -> tuple[State] | tuple[()]:
+        return (step.output,) if step.f == "get" else ()
+
     def describe(self, step: Step) -> str:
         return f"get -> {show(step.output)}" if step.f == "get" else f"{step.f} {show(step.input)}"
 

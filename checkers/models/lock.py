@@ -33,6 +33,9 @@ class Lock:
             return (step.input,) if state is None else ()
         return (None,) if state == step.input else ()
 
+    def requires(self, step: Step) -> tuple[State] | tuple[()]:
+        return (None,) if step.f == "acquire" else (step.input,)
+
     def describe(self, step: Step) -> str:
         return f"{step.f} by process {step.input}"
 

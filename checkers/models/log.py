@@ -47,6 +47,9 @@ class Log:
         assert isinstance(state, tuple)
         return bool(step.output[: len(state)] == state)
 
+    def requires(self, step: Step) -> tuple[State] | tuple[()]:
+        return (step.output,) if step.f == "read" else ()
+
     def describe(self, step: Step) -> str:
         return (
             f"append {show(step.input)}" if step.f == "append" else f"read -> {show(step.output)}"

@@ -101,3 +101,27 @@ class Foresees(Protocol):
         """Can `step`, which observes, become legal after some steps that are TOTAL and do not
         overwrite? True when in doubt; False is a promise."""
         ...
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """A model that promises more of the steps of a key once it has seen all its calls; optional."""
+
+    def given(self, calls: Iterable[Call]) -> Model:
+        """The model for these calls, of one key and from the start of its history. It judges them
+        as this one does; it may promise more (`Effect`, `requires`), of the states that a step can
+        meet when calls that returned before it have taken effect."""
+        ...
+
+
+@runtime_checkable
+class Requires(Protocol):
+    """A model that knows the state before a step from the step alone; optional.
+
+    Such a step is an anchor: whatever happened before it, a search can begin there.
+    """
+
+    def requires(self, step: Step) -> tuple[State] | tuple[()]:
+        """The one state in which the step is legal, whatever came before; empty where it is legal
+        in several, or in none that one can name. A state named here is a promise."""
+        ...

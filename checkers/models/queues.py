@@ -38,6 +38,9 @@ class FifoQueue:
             return ()
         return (state[1:],)
 
+    def requires(self, step: Step) -> tuple[State] | tuple[()]:
+        return ((),) if step.f == "dequeue" and step.output is None else ()
+
     def describe(self, step: Step) -> str:
         return _describe(step)
 
@@ -68,6 +71,9 @@ class UnorderedQueue:
             return tuple(_changed(state, element, -1) for element, _ in state)
         held = any(element == step.output for element, _ in state)
         return (_changed(state, step.output, -1),) if held else ()
+
+    def requires(self, step: Step) -> tuple[State] | tuple[()]:
+        return (frozenset(),) if step.f == "dequeue" and step.output is None else ()
 
     def describe(self, step: Step) -> str:
         return _describe(step)

@@ -32,12 +32,17 @@ class Register:
     the model `cas-register`."""
 
     def __init__(self, initial: Any = None, *, compare_and_set: bool = False) -> None:
+        self._given = initial
         self._initial: State = freeze(initial)
         self._compare_and_set = compare_and_set
 
     @property
     def name(self) -> str:
         return "cas-register" if self._compare_and_set else "register"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {"initial": self._given}
 
     def read(self, call: Call) -> Step | None:
         known = ("read", "write", "cas") if self._compare_and_set else ("read", "write")
@@ -71,6 +76,11 @@ class Register:
 
     def leads_to(self, state: State, step: Step) -> bool:
         return bool(self.step(state, step))  # nothing total but a write changes the value
+
+    def requires(self, step: Step) -> tuple[State] | tuple[()]:
+        if step.f == "read":
+            return (step.output,)
+        return (step.input[0],) if step.f == "cas" and not step.failed else ()
 
     def describe(self, step: Step) -> str:
         if step.f == "read":

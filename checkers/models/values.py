@@ -21,6 +21,13 @@ def result(call: Call) -> Any:
     return freeze(call.output) if call.outcome == "ok" else UNKNOWN
 
 
+def integer(value: Any) -> int | None:
+    """A frozen number as an integer; None for what is none. JSON's 2.0 is 2."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) else None
+
+
 def error_code(call: Call) -> str | None:
     """The code that a completion carries, None if none does."""
     completion = call.completion

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkers.history import Call, Error, HistoryError, Operation
-from checkers.models import MODELS, Effect, Foresees, Model, Register, State, Step, model
+from checkers.models import (
+    MODELS,
+    Effect,
+    Foresees,
+    Model,
+    Register,
+    Requires,
+    State,
+    Step,
+    model,
+)
 
 
 def call(
@@ -40,6 +50,8 @@ def allows(name: str, *calls: Call) -> bool:
     return bool(run(name, *calls))
 
 
+PAY = call("transfer", {"from": 0, "to": "b", "amount": 4})
+
 ALLOWED: dict[str, list[list[Call]]] = {
     "register": [
         [call("read")],
@@ -67,7 +79,11 @@ ALLOWED: dict[str, list[list[Call]]] = {
         [call("propose", 1, "never"), call("propose", 2, output=1)],
     ],
     "counter": [[call("read", output=0), call("add", 2), call("add", -3), call("read", output=-1)]],
-    "set": [[call("read", output=[]), call("add", 1), call("add", 2), call("read", output=[2, 1])]],
+    "set": [
+        [call("read", output=[]), call("add", 1), call("add", 2), call("read", output=[2, 1])],
+        [call("add", 1), call("remove", 1), call("contains", 1, output=False)],
+        [call("remove", 1), call("add", 1), call("contains", 1, output=True)],
+    ],
     "fifo-queue": [
         [call("dequeue", output=None)],
         [call("enqueue", 1), call("enqueue", 2), call("dequeue", output=1)],
@@ -83,7 +99,26 @@ ALLOWED: dict[str, list[list[Call]]] = {
         ],
         [call("enqueue", 1), call("dequeue", outcome="info"), call("dequeue", output=None)],
     ],
+    "stack": [
+        [call("pop", output=None), call("push", 1), call("push", 2), call("pop", output=2)],
+        [call("push", 1), call("pop", outcome="info"), call("pop", output=None)],
+    ],
     "lock": [[call("acquire"), call("release"), call("acquire")]],
+    "fenced-lock": [
+        [call("acquire", output=-7), call("release"), call("acquire", output=3)],
+        [
+            call("acquire", output=3),
+            call("release"),
+            call("acquire", outcome="info"),
+            call("release"),
+            call("acquire", output=5),
+        ],
+        [call("acquire", outcome="never"), call("release"), call("acquire", output=-1)],
+    ],
+    "bank": [
+        [PAY, call("read", output={"0": 1, "b": 9}), PAY, call("read", output={"0": -3, "b": 13})],
+        [call("read", output=[5, 1]), PAY, call("read", output={"b": 4, "0": 1, "1": 1, "c": 0})],
+    ],
 }
 
 FORBIDDEN: dict[str, list[list[Call]]] = {
@@ -118,6 +153,8 @@ FORBIDDEN: dict[str, list[list[Call]]] = {
         [call("add", 1), call("read", output=[])],
         [call("read", output=[1])],
         [call("add", 1), call("read", output=[True])],
+        [call("contains", 1, output=True)],
+        [call("add", 1), call("remove", 1), call("read", output=[1])],
     ],
     "fifo-queue": [
         [call("enqueue", 1), call("enqueue", 2), call("dequeue", output=2)],
@@ -129,7 +166,28 @@ FORBIDDEN: dict[str, list[list[Call]]] = {
         [call("enqueue", 1), call("dequeue", output=1), call("dequeue", output=1)],
         [call("enqueue", 1), call("dequeue", output=None)],
     ],
+    "stack": [
+        [call("push", 1), call("push", 2), call("pop", output=1)],
+        [call("push", 1), call("pop", output=1), call("pop", output=1)],
+        [call("push", 1), call("pop", output=None)],
+    ],
     "lock": [[call("acquire"), call("acquire")], [call("release")]],
+    "fenced-lock": [
+        [call("acquire", output=3), call("release"), call("acquire", output=3)],
+        [
+            call("acquire", output=3),
+            call("release"),
+            call("acquire", outcome="info"),
+            call("release"),
+            call("acquire", output=4),
+        ],
+        [call("acquire", output=3), call("acquire", output=4)],
+        [call("release")],
+    ],
+    "bank": [
+        [call("read", output=[5]), PAY, call("read", output=[5])],
+        [PAY, call("read", output={}), PAY, call("read", output={})],
+    ],
 }
 
 
@@ -169,7 +227,16 @@ def test_every_model_has_histories_that_it_allows_and_forbids() -> None:
         ("set", call("read", output=None), 5),
         ("fifo-queue", call("enqueue", None), 4),
         ("unordered-queue", call("push", 1), 4),
+        ("set", call("contains", 1, output=1), 5),
+        ("stack", call("push", None), 4),
         ("lock", call("write", 1), 4),
+        ("fenced-lock", call("acquire", output=True), 5),
+        ("fenced-lock", call("acquire"), 5),
+        ("bank", call("transfer", [0, 1, 2]), 4),
+        ("bank", call("transfer", {"from": 0, "to": None, "amount": 4}), 4),
+        ("bank", call("transfer", {"from": 0, "to": 1, "amount": True}, "fail"), 4),
+        ("bank", call("read", output=None), 5),
+        ("bank", call("read", output=[True]), 5),
     ],
 )
 def test_refuses_what_it_cannot_read(name: str, bad: Call, at: int) -> None:
@@ -237,10 +304,19 @@ CALLS["kv"] = _calls("get", _NONE, _S) | _calls("put", _S, _NONE) | _calls("appe
 CALLS["log"] = _calls("read", _NONE, _L) | _calls("append", _V, _NONE)
 CALLS["consensus"] = _calls("propose", _V, _V) | _calls("read", _NONE, _V)
 CALLS["counter"] = _calls("read", _NONE, _V) | _calls("add", _V, _NONE)
-CALLS["set"] = _calls("read", _NONE, _L) | _calls("add", _V, _NONE)
+CALLS["set"] = (
+    _calls("read", _NONE, _L)
+    | _calls("add", _V, _NONE)
+    | _calls("remove", _V, _NONE)
+    | _calls("contains", _V, st.booleans())
+)
 CALLS["fifo-queue"] = _calls("enqueue", _V, _NONE) | _calls("dequeue", _NONE, _V | _NONE)
 CALLS["unordered-queue"] = CALLS["fifo-queue"]
+CALLS["stack"] = _calls("push", _V, _NONE) | _calls("pop", _NONE, _V | _NONE)
 CALLS["lock"] = _calls("acquire", _NONE, _NONE) | _calls("release", _NONE, _NONE)
+CALLS["fenced-lock"] = _calls("acquire", _NONE, _V) | _calls("release", _NONE, _NONE)
+_PAY = st.builds(lambda a, b, n: {"from": a, "to": b, "amount": n}, _V, _V, _V)
+CALLS["bank"] = _calls("transfer", _PAY, _NONE) | _calls("read", _NONE, _L)
 
 
 def _reachable(m: Model, steps: list[Step]) -> set[State]:
@@ -269,6 +345,22 @@ def test_keeps_the_promises_about_its_steps(name: str, data: st.DataObject) -> N
         if step.effect is Effect.OVERWRITES:
             assert len({frozenset(after) for after in reached.values()}) == 1
         assert not step.failed or step.effect is Effect.OBSERVES
+
+
+@pytest.mark.parametrize("name", [n for n in MODELS if isinstance(model(n), Requires)])
+@given(data=st.data())
+def test_names_the_one_state_in_which_a_step_is_legal(name: str, data: st.DataObject) -> None:
+    """A step that requires a state is legal there and nowhere else; a search may begin there."""
+    m = model(name, {"accounts": 2, "balance": 1} if name == "bank" else {})
+    assert isinstance(m, Requires)
+    read = [m.read(c) for c in data.draw(st.lists(CALLS[name], min_size=1, max_size=7))]
+    steps = [step for step in read if step is not None]
+    states = _reachable(m, steps)
+
+    for step in steps:
+        for required in m.requires(step):
+            assert list(m.step(required, step))
+            assert all(not list(m.step(s, step)) for s in states - {required})
 
 
 @pytest.mark.parametrize("name", [n for n in MODELS if isinstance(model(n), Foresees)])
