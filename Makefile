@@ -3,13 +3,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
+ENGINE := checkers/engine
+CARGO := cargo --quiet
+RUST := $(shell find $(ENGINE)/src -name '*.rs') $(ENGINE)/Cargo.toml $(ENGINE)/Cargo.lock
 
-.PHONY: demo test lint bench clean system-packages
+.PHONY: demo test test-engine lint lint-engine bench clean system-packages
 
 demo: $(READY)
 	@$(BIN)/antipaxos run $(if $(MUTANT),--mutant $(MUTANT)) $(ARGS)
 
-test: $(READY) system-packages lint
+test: $(READY) system-packages lint test-engine
 	$(BIN)/pytest
 
 # One example is written for Node.js. Where it is missing its tests skip, but in CI they must run.
@@ -17,20 +20,33 @@ system-packages:
 	@if [ "$$CI" = true ] && ! command -v node >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
 	then apt-get update -qq && apt-get install -y -qq nodejs; fi
 
-lint: $(READY)
+lint: $(READY) lint-engine
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The engine is optional: without Rust it is left out, which is said, and pytest skips the tests of
+# its Python face; with Rust it must have been built.
+lint-engine:
+	@if command -v cargo >/dev/null; then cd $(ENGINE) && $(CARGO) fmt --check && \
+	  $(CARGO) clippy --locked --all-targets --features python -- --deny warnings; \
+	else echo 'No cargo: the engine in $(ENGINE) is not linted.'; fi
+
+test-engine:
+	@if command -v cargo >/dev/null; then (cd $(ENGINE) && $(CARGO) test --locked) && \
+	  $(BIN)/python -c 'from checkers.linearizability import engine; assert engine.available(), engine.describe()'; \
+	else echo 'No cargo: the engine in $(ENGINE) is not tested.'; fi
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build *.egg-info $(ENGINE)/target checkers/_engine.*.so
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml $(RUST)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Antipaxos needs Python 3.11 or newer; name one with PYTHON=")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -c 'from checkers.linearizability import engine; print(engine.describe())'
 	@touch $@
