@@ -110,8 +110,8 @@ def test_the_shortest_failing_prefix_may_end_with_another_outcome() -> None:
 
 
 def hard() -> History:
-    """Fourteen crashed additions of different powers of two, and a sum that none can make."""
-    lines = [f"p{i} |-add {2**i}-?" for i in range(1, 15)]
+    """Sixty crashed additions of different powers of two, and a sum that none can make."""
+    lines = [f"p{i} |-add {2**i}-?" for i in range(1, 61)]
     lines.append("p0                  |-r1-|")
     return parse("\n".join(lines))
 
@@ -144,6 +144,20 @@ def test_a_hard_key_does_not_hide_a_wrong_one() -> None:
 
     assert Kind.INVALID is verdict.kind, verdict.summary
     assert "wrong" == verdict.evidence["contradiction"]["key"]
+
+
+def test_a_contradiction_that_the_verifier_cannot_confirm_ends_within_its_budget() -> None:
+    """Also without a limit of time: fourteen crashed additions are too much for it, and there are
+    no more operations that would tell more."""
+    lines = [f"p{i} |-add {2**i}-?" for i in range(1, 15)]
+    history = parse("\n".join([*lines, "p0                  |-r1-|"]))
+
+    verdict = check_linearizability(
+        history, model("counter"), Budget(time_s=None, configurations=500)
+    )
+
+    assert (Kind.UNKNOWN, "budget") == (verdict.kind, verdict.cause)
+    assert "more than 500 configurations" in verdict.summary
 
 
 def test_the_budget_of_a_checker_begins_with_the_check() -> None:
