@@ -4,7 +4,15 @@
 """
 
 from checkers.formats.jsonl import write_jsonl
-from checkers.formats.reading import FORMATS, Loaded, read_history
-from checkers.formats.source import FormatError
+from checkers.formats.reading import FORMATS, Loaded, read_history, unjudged
+from checkers.formats.source import FormatError, torn
 
-__all__ = ["FORMATS", "FormatError", "Loaded", "read_history", "write_jsonl"]
+__all__ = [
+    "FORMATS",
+    "FormatError",
+    "Loaded",
+    "read_history",
+    "torn",
+    "unjudged",
+    "write_jsonl",
+]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
@@ -88,13 +88,16 @@ def read_history(path: str | Path, format: str | None = None) -> Loaded:  # noqa
     chosen = FORMATS[format] if format is not None else detect(source)
     decoded = chosen.decode(source)
     history = History(decoded.operations)
-    return Loaded(history, file, chosen.name, [*decoded.notices, *_unjudged(history)])
+    return Loaded(history, file, chosen.name, [*decoded.notices, *unjudged(_completing(history))])
 
 
-def _unjudged(history: History) -> list[str]:
-    """A notice of processes that look like clients and have no number."""
-    names = {str(o.process) for o in history.of_nemesis() if o.type in ("ok", "fail")}
-    named = sorted(names - {"nemesis"})
+def _completing(history: History) -> set[str]:
+    return {str(o.process) for o in history.of_nemesis() if o.type in ("ok", "fail")}
+
+
+def unjudged(names: Collection[str]) -> list[str]:
+    """A notice of processes with a name that completed operations as clients do, if there are."""
+    named = sorted({*names} - {"nemesis"})
     if not named:
         return []
     rest = f" and {len(named) - 3} more" if len(named) > 3 else ""

@@ -10,20 +10,29 @@ Schema of the evidence of INVALID (JSON; operations are named by the index of th
         known_with: the index of the completion with which the shortest failing prefix ends: the
             same, unless only the outcome of another call ruled out what could explain this one
         process, describe: 'read -> 4'
-        calls: how many calls of the key the prefix has
+        start: null where the explanation begins with the history, else the anchor behind which it
+            begins: {operation, completion, describe, state}
+        calls: how many calls of the key the explanation looks at
         certificate: 'confirmed' by the independent verifier, or 'unconfirmed' (then UNKNOWN)
-        values: [{state: 'the value is 5', operation: the call that produced it, null: initial,
-                  describe: 'write 5' or null}, ...]: the states possible when the call had to be
-                  placed, at most 10; `values_total` says how many were found
+        values: [{state: 'the value is 5', operation: the call that produced it, the anchor, or
+                  null: initial, describe: 'write 5' or null}, ...]: the states possible when the
+                  call had to be placed, at most 10; `values_total` says how many were found
         complete: those are all the possible ones; false where the search had to look ahead, and
-            dropped without looking at them what could lead nowhere
-        partial: at most 10 of the deepest linearizations, each
+            dropped without looking at them what could lead nowhere, or where it left out crashed
+            calls that explain nothing
+        partial: at most 10 of the deepest linearizations from the start, each
             {order: [operation, ...], state, pending: [operation, ...]: open and not in the order,
+                at most 100,
              reason: 'read -> 4, but the value is 3',
              fits: null, or {after: operation or null, until: operation}: the last place in the
                    order where the call would have been legal, too early for real time}
         window: the operations that matter: those concurrent with the call that are in a partial
             linearization or returned later, what produced the values, and the ends of `fits`
+        alone: only where it was asked for, see minimise.py: {operations: [operation, ...]: with
+            those of their completions that are not later than known_with they are a history that
+            is not linearizable by itself; why_not: where there is none, why, else ""}
+        core: the operations that contradict one another by themselves, in order: whatever the
+            others of the key answered, and whenever they took effect, cannot explain them
 """
 
 from __future__ import annotations
@@ -36,59 +45,29 @@ import msgspec
 
 from checkers.budget import Budget
 from checkers.history import Call
-from checkers.linearizability.compile import Problem, as_of, compile_calls
-from checkers.linearizability.search import SLICE, Node, Search, Trail, order
+from checkers.linearizability.minimise import relevant
+from checkers.linearizability.search import (
+    SLICE,
+    Node,
+    Problem,
+    Search,
+    Start,
+    Trail,
+    compile_calls,
+    order,
+)
+from checkers.linearizability.window import Window, known
 from checkers.models.model import Effect, Model, State, Step
 
 SHOWN_MAX = 10
+PENDING_MAX = 100
 
 # So many configurations are spent on partial linearizations without look-ahead, which read better,
-# and so many more for each event; if that is too few, those that the search itself kept must do.
+# and so many more for each event; if that is too few, those that the search itself kept must do,
+# for which so many are spent at most.
 _READABLE, _READABLE_PER_EVENT = 40_000, 4
-
-
-def judge(search: Search, budget: Budget) -> bool | None:
-    """Is it linearizable? None: the budget was spent."""
-    for _ in search.run():
-        if budget.spent(search.held):
-            return None
-    return search.linearizable
-
-
-def shortest_failing_prefix(
-    model: Model, calls: Sequence[Call], search: Search, budget: Budget
-) -> tuple[Call, ...]:
-    """The calls as they stood at the earliest completion by which they are not linearizable.
-
-    The search fails there or earlier: earlier where it knew outcomes that came later, such as that
-    a call certainly failed. If the budget is spent, a longer failing prefix.
-    """
-    failed_at = returned_at(search.problem, search.position, calls)
-    ends = sorted(
-        c.completion.index
-        for c in calls
-        if c.completion is not None and c.outcome != "info" and c.completion.index >= failed_at
-    )
-    low, high = 0, len(ends) - 1  # the last is the whole history, which fails
-    probe = 0  # usually it is the very first
-    while low < high:
-        prefix = compile_calls(model, as_of(calls, ends[probe]))
-        if judge(Search(prefix), budget) is False:
-            high = probe
-        elif budget.spent():
-            break
-        else:
-            low = probe + 1
-        probe = (low + high) // 2
-    return as_of(calls, ends[high])
-
-
-def returned_at(problem: Problem, position: int, calls: Sequence[Call]) -> int:
-    """The index of the completion that is the event at a position."""
-    at, returns = problem.events[position]
-    assert returns, "a search fails at a return"
-    index = problem.ops[at].index
-    return next(c.completion.index for c in calls if c.index == index and c.completion is not None)
+_SEARCHED_MAX = 400_000
+_LOOSE_SHOWN_MAX = 2_000  # calls of a window that is not whole
 
 
 class _Partial(msgspec.Struct, frozen=True):
@@ -98,72 +77,78 @@ class _Partial(msgspec.Struct, frozen=True):
     states: tuple[State, ...]  # one more than the order
 
 
-def contradiction(model: Model, prefix: Sequence[Call]) -> dict[str, Any]:
-    """The evidence for a shortest failing prefix of a key, without its certificate."""
-    search = _readable(compile_calls(model, prefix))
-    nodes = list(search.considered.items())
-    problem = search.problem
-    # With look-ahead it ended before the call that is to blame, which is then the last to return.
-    failed_at = -1 if problem.foreseeing else search.position
-    index = problem.ops[problem.events[failed_at][0]].index
-    blamed = next(c for c in prefix if c.index == index)
-    last = max(
-        c.completion.index for c in prefix if c.completion is not None and c.outcome != "info"
-    )
-    steps = {c.index: step for c in prefix if (step := model.read(c)) is not None}
+def contradiction(
+    model: Model, window: Window, budget: Budget, core: Sequence[int] = ()
+) -> dict[str, Any]:
+    """The evidence for a refuted window of a key, without its certificate; the less of it, the
+    less is left of the budget."""
+    calls = relevant(model, window.calls)
+    if not window.whole and len(calls) > _LOOSE_SHOWN_MAX:
+        calls = [call for call in calls if known(call)]
+    steps = {c.index: step for c in calls if (step := model.read(c)) is not None}
+    search = _readable(compile_calls(model, calls, Start(window.start, 0)), budget)
+    returned = [c for c in calls if known(c) and c.index in steps]
+    last = max(returned, key=lambda c: c.completion.index if c.completion is not None else -1)
+    blamed, nodes = last, list(search.considered.items())
+    if search.linearizable is not False:
+        nodes = []
+    elif not search.problem.foreseeing:
+        # With look-ahead it ended before the call that is to blame, which is then the last.
+        index = search.problem.ops[search.problem.events[search.position][0]].index
+        blamed = next(c for c in returned if c.index == index)
     step = steps[blamed.index]
-    partial = [_replay(model, steps, search, trail) for trail in _deepest(nodes)]
-    values = [_value(model, steps, p) for p in partial]
-    fits = [_fits(model, step, p) for p in partial]
+    whole = window.whole and len(calls) == len(window.calls)
+    partial = [_replay(model, window, steps, search, trail) for trail in _deepest(nodes)]
+    values = [_value(model, window, steps, p) for p in partial]
+    fits = [_fits(model, window, step, p) for p in partial]
     assert blamed.completion is not None, "a call that never returns can always be left out"
     return {
         "key": blamed.key,
         "operation": blamed.index,
         "completion": blamed.completion.index,
-        "known_with": last,
+        "known_with": window.end,
         "process": blamed.invoke.process,
         "describe": model.describe(step),
-        "calls": len(prefix),
+        "start": _start(model, window),
+        "calls": len(window.calls),
         "values": values,
         "values_total": len({node.state for node, _ in nodes}),
-        "complete": not problem.foreseeing,
+        "complete": whole and not search.problem.foreseeing,
         "partial": [
             {
                 "order": list(p.order),
                 "state": model.describe_state(p.states[-1]),
-                "pending": _pending(prefix, steps, p, blamed),
+                "pending": _pending(calls, steps, p, blamed),
                 "reason": f"{model.describe(step)}, but {model.describe_state(p.states[-1])}",
                 "fits": fit,
             }
             for p, fit in zip(partial, fits, strict=True)
         ],
-        "window": _window(blamed, prefix, partial, values, fits),
+        "window": _window(blamed, calls, partial, values, fits),
+        "core": list(core),
     }
 
 
-def sentence(model: Model, prefix: Sequence[Call], found: dict[str, Any]) -> str:
+def sentence(model: Model, window: Window, found: dict[str, Any]) -> str:
     """The contradiction in words."""
-    steps = {c.index: step for c in prefix if (step := model.read(c)) is not None}
+    steps = {c.index: step for c in window.recorded if (step := model.read(c)) is not None}
     key = "" if found["key"] is None else f"Key {found['key']}: "
-    values = [
-        v["state"]
-        + (" from the start" if v["operation"] is None else f" (by operation {v['operation']})")
-        for v in found["values"]
-    ]
-    more = found["values_total"] - len(values)
-    listed = " or ".join(values) + (f" or {more} others" if more > 0 else "")
-    orders = "in every order" if found["complete"] else "in the orders that were tried"
     who = f" by process {found['process']}"
     who = "" if found["describe"].endswith(who) else who  # a lock's steps name it themselves
     text = f"{key}{found['describe']}{who} (operation {found['operation']}) cannot be placed"
+    start = found["start"]
+    since = "" if start is None else f"after operation {start['operation']}, {start['describe']}, "
     if not found["partial"]:  # look-ahead saw the end before it had an order to show
-        return f"{text}: no legal order of the calls before its return has a place for it."
-    text += f": by then, {orders}, {listed}"
+        since = f" {since.removesuffix(', ')}" if since else ""
+        return f"{text}: no legal order{since} of the calls before its return has a place for it."
+    orders = "in every order" if found["complete"] else "in the orders that were tried"
+    text += f": by then, {since}{orders}, {_listed(found)}"
     fit = next((p["fits"] for p in found["partial"] if p["fits"] is not None), None)
     if found["known_with"] != found["completion"]:
         text += f" (which is certain with operation {found['known_with']})"
     if fit is None:
-        return f"{text}; it fits nowhere earlier either."
+        nowhere = "earlier" if start is None else "between"
+        return f"{text}; it fits nowhere {nowhere} either."
     until = f"operation {fit['until']} ({model.describe(steps[fit['until']])})"
     after = "at the start"
     if fit["after"] is not None:
@@ -174,20 +159,53 @@ def sentence(model: Model, prefix: Sequence[Call], found: dict[str, Any]) -> str
     return f"{text}; it would have fitted {after} and before {until}{early}."
 
 
-def _readable(problem: Problem) -> Search:
+def _listed(found: dict[str, Any]) -> str:
+    """The states that were possible."""
+    start = None if found["start"] is None else found["start"]["operation"]
+    values = []
+    for value in found["values"]:
+        made = f"(by operation {value['operation']})"
+        if value["operation"] is None:
+            made = "from the start"
+        elif value["operation"] == start:
+            made = "still"
+        values.append(f"{value['state']} {made}")
+    more = found["values_total"] - len(values)
+    return " or ".join(values) + (f" or {more} others" if more > 0 else "")
+
+
+def _start(model: Model, window: Window) -> dict[str, Any] | None:
+    if window.anchor is None:
+        return None
+    step, completion = model.read(window.anchor), window.anchor.completion
+    assert step is not None, "an anchor is a step"
+    assert completion is not None, "an anchor has returned"
+    return {
+        "operation": window.anchor.index,
+        "completion": completion.index,
+        "describe": model.describe(step),
+        "state": model.describe_state(window.start),
+    }
+
+
+def _readable(problem: Problem, budget: Budget) -> Search:
     """A failed search, if possible without look-ahead: with it the search ends before the call
     that is to be explained, as soon as it can foresee the end."""
     if problem.foreseeing:
         search = Search(msgspec.structs.replace(problem, foreseeing=False))
         turns = (_READABLE + _READABLE_PER_EVENT * len(problem.events)) // SLICE
-        for _ in islice(search.run(), turns):
-            pass
+        _give_turns(search, turns, budget)
         if search.linearizable is False:
             return search
     search = Search(problem)
-    for _ in search.run():
-        pass
+    _give_turns(search, _SEARCHED_MAX // SLICE, budget)
     return search
+
+
+def _give_turns(search: Search, turns: int, budget: Budget) -> None:
+    run = search.run()
+    while turns and not budget.spent(search.held) and next(run, "ended") is None:
+        turns -= 1
 
 
 def _deepest(nodes: Sequence[tuple[Node, Trail | None]]) -> list[Trail | None]:
@@ -201,10 +219,12 @@ def _deepest(nodes: Sequence[tuple[Node, Trail | None]]) -> list[Trail | None]:
     return [trail for _, (_, trail) in ranked[:SHOWN_MAX]]
 
 
-def _replay(model: Model, steps: dict[int, Step], search: Search, trail: Trail | None) -> _Partial:
+def _replay(
+    model: Model, window: Window, steps: dict[int, Step], search: Search, trail: Trail | None
+) -> _Partial:
     """The states along a trail; where the model leaves a choice, one that leads to its end."""
     indices = order(search.problem, trail)
-    levels: list[dict[State, State]] = [{model.init(): None}]  # each state with a predecessor
+    levels: list[dict[State, State]] = [{window.start: None}]  # each state with a predecessor
     for index in indices:
         levels.append({after: s for s in levels[-1] for after in model.step(s, steps[index])})
     state = next(iter(levels[-1]))
@@ -215,7 +235,9 @@ def _replay(model: Model, steps: dict[int, Step], search: Search, trail: Trail |
     return _Partial(tuple(indices), tuple(reversed(states)))
 
 
-def _value(model: Model, steps: dict[int, Step], partial: _Partial) -> dict[str, Any]:
+def _value(
+    model: Model, window: Window, steps: dict[int, Step], partial: _Partial
+) -> dict[str, Any]:
     """The state at the end of a partial linearization, and the call that produced it."""
     changes = [
         index
@@ -224,15 +246,16 @@ def _value(model: Model, steps: dict[int, Step], partial: _Partial) -> dict[str,
         )
         if before != after
     ]
+    start = _start(model, window) or {"operation": None, "describe": None}
     producer = changes[-1] if changes else None
     return {
         "state": model.describe_state(partial.states[-1]),
-        "operation": producer,
-        "describe": None if producer is None else model.describe(steps[producer]),
+        "operation": start["operation"] if producer is None else producer,
+        "describe": start["describe"] if producer is None else model.describe(steps[producer]),
     }
 
 
-def _fits(model: Model, step: Step, partial: _Partial) -> dict[str, Any] | None:
+def _fits(model: Model, window: Window, step: Step, partial: _Partial) -> dict[str, Any] | None:
     legal = [at for at, state in enumerate(partial.states[:-1]) if tuple(model.step(state, step))]
     if not legal:
         return None
@@ -241,28 +264,29 @@ def _fits(model: Model, step: Step, partial: _Partial) -> dict[str, Any] | None:
     first = at
     while first > 0 and partial.states[first - 1] == partial.states[at]:
         first -= 1
-    return {"after": partial.order[first - 1] if first else None, "until": partial.order[at]}
+    start = None if window.anchor is None else window.anchor.index
+    return {"after": partial.order[first - 1] if first else start, "until": partial.order[at]}
 
 
 def _pending(
-    prefix: Sequence[Call], steps: dict[int, Step], partial: _Partial, blamed: Call
+    calls: Iterable[Call], steps: dict[int, Step], partial: _Partial, blamed: Call
 ) -> list[int]:
     placed = {*partial.order, blamed.index}
-    return [c.index for c in prefix if c.index in steps and c.index not in placed]
+    left = (c.index for c in calls if c.index in steps and c.index not in placed)
+    return list(islice(left, PENDING_MAX))
 
 
 def _window(
     blamed: Call,
-    prefix: Sequence[Call],
+    calls: Iterable[Call],
     partial: Sequence[_Partial],
     values: Iterable[dict[str, Any]],
     fits: Iterable[dict[str, Any] | None],
 ) -> list[int]:
     used = {index for p in partial for index in p.order}
     window = {blamed.index}
-    for call in prefix:
-        returned = call.completion is not None and call.outcome != "info"
-        end = call.completion.index if call.completion is not None and returned else None
+    for call in calls:
+        end = call.completion.index if call.completion is not None and known(call) else None
         if (end is None and call.index in used) or (end is not None and end > blamed.index):
             window.add(call.index)
     window |= {v["operation"] for v in values if v["operation"] is not None}
