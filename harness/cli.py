@@ -9,11 +9,14 @@ Rules
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -24,6 +27,9 @@ from harness.console import tell
 from harness.contracts import EnvironmentTrouble
 from harness.trial import Trial, TrialError, nearest
 from nemesis.schedule import ScheduleError
+
+if TYPE_CHECKING:
+    pass
 
 BAD_INPUT, TROUBLE = 254, 255
 
@@ -69,6 +75,7 @@ _TRIAL = Trial()
 @click.option("--operation-timeout", "operation_timeout_s", type=float, metavar="SECONDS")
 @click.option("--recovery", "recovery_s", type=float, metavar="SECONDS", help="Before final reads.")
 @click.option("--check-time-limit", "check_time_limit_s", type=float, metavar="SECONDS")
+@click.option("--live-check", help="Judge meanwhile: off, note, or stop at a violation. [off]")
 @click.option("--cluster", help="Where the nodes live. [local]")
 @click.option("--name", help="Of the run's folder. [system-workload]")
 @click.option("--store", type=click.Path(path_type=Path), default=Path("antipaxos-runs"))
@@ -90,63 +97,103 @@ def run(trial: Path | None, store: Path, mutant: str | None, **flags: Any) -> No
 def flags_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a trial among the parameters of `run`; what was not given is left out."""
     flags = {k: v for k, v in given.items() if v not in (None, ()) and k not in ("mutant", "store")}
-    for field, number in (("options", False), ("workload_options", True)):
+    for field, read in (("options", str), ("workload_options", _number)):
         if field in flags:
-            flags[field] = _pairs(flags[field], field.replace("_", "-")[:-1], number=number)
+            flags[field] = _pairs(flags[field], field.replace("_", "-")[:-1], read)
     if given.get("mutant") is not None:
         flags["options"] = {**flags.get("options", {}), "mutant": given["mutant"]}
     return flags
 
 
-def _pairs(texts: tuple[str, ...], flag: str, *, number: bool) -> dict[str, Any]:
+def _pairs(texts: tuple[str, ...], flag: str, read: Callable[[str], Any]) -> dict[str, Any]:
     pairs: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
             raise click.UsageError(f"--{flag} {text!r}: write NAME=VALUE")
         try:
-            pairs[name] = float(value) if number else value
-        except ValueError:
+            pairs[name] = read(value)
+        except (ValueError, OverflowError):
             raise click.UsageError(f"--{flag} {text!r}: {value!r} is not a number") from None
-        if number and pairs[name] == int(pairs[name]):
-            pairs[name] = int(pairs[name])
     return pairs
 
 
+def _number(value: str) -> float | int:
+    number = float(value)
+    return int(number) if number == int(number) else number
+
+
 @cli.command()
-@click.argument("history", type=click.Path(path_type=Path))
+@click.argument(
+    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @click.option("--model", "model_name", help="The sequential specification to judge by.")
-@click.option("--format", "format_name", help="Of the file; detected if left out.")
-@click.option("--time-limit", "time_limit_s", type=float, metavar="SECONDS", help="[60]")
-@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+@click.option("--model-option", "model_options", multiple=True, metavar="NAME=VALUE")
+@click.option("--format", "format_name", help="Of the files; detected if left out.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Processor cores to use. [all]")
+@click.option("--time-limit", "time_limit_s", type=float, metavar="SECONDS", help="Each. [60]")
+@click.option("--memory-limit", metavar="SIZE", help="Of all together, as in 500M or 2G. [none]")
+@click.option("--explain", is_flag=True, help="At length: orders, steps, states.")
+@click.option("--json", "as_json", is_flag=True, help="Print verdicts as JSON.")
 def check(
-    history: Path,
-    model_name: str | None,
-    format_name: str | None,
-    time_limit_s: float | None,
-    *,
-    as_json: bool,
+    paths: tuple[Path, ...], jobs: int | None, *, explain: bool, as_json: bool, **asked: Any
 ) -> NoReturn:
-    """Judge a recorded history: a run's folder or file, Jepsen's EDN and logs, key-value logs.
+    """Judge recorded histories: a run's folder or file, Jepsen's EDN and logs, key-value logs.
 
     \b
     antipaxos check history.edn --model cas-register
     antipaxos check antipaxos-runs/latest
+    antipaxos check recordings/ more.jsonl --model register --jobs 2 --memory-limit 2G
+
+    Several, or a folder to search, give a line each and totals; with --json one object a line.
     """
-    from harness import recheck
-    from harness.report.terminal import verdict_lines
+    from harness import checking
+    from harness.gathering import gather
+
+    settled = _asked(**asked)
+    gathered = gather(paths)
+    tell(gathered.notices, aside=True)
+    cores = jobs or os.cpu_count() or 1
+    show = checking.show_one if gathered.one else checking.show_many
+    sys.exit(show(gathered.histories, settled, cores, explain=explain, as_json=as_json))
+
+
+def _asked(
+    model_options: tuple[str, ...],
+    memory_limit: str | None,
+    time_limit_s: float | None,
+    **rest: Any,
+) -> Any:
+    from harness.recheck import Asked, chosen_model
 
     if time_limit_s is not None and not time_limit_s > 0:
         raise click.UsageError(f"--time-limit {time_limit_s}: give seconds above 0")
-    judged = recheck.check(history, model_name, format_name, time_limit_s)
-    tell(judged.notices, aside=True)
-    if as_json:
-        import msgspec
+    options = _pairs(model_options, "model-option", _json_or_text)
+    settled = Asked(
+        model_options=options,
+        memory_limit=None if memory_limit is None else _bytes(memory_limit),
+        time_limit_s=time_limit_s,
+        **rest,
+    )
+    if settled.model_name is not None:
+        chosen_model(settled)  # what is wrong with it is told once, not for each history
+    elif options:
+        raise click.UsageError("--model-option: the options are of a model; name it with --model")
+    return settled
 
-        tell([msgspec.json.format(msgspec.json.encode(judged.verdict), indent=2).decode()])
-    else:
-        tell(verdict_lines(judged.verdict, judged.recording))
-    sys.exit(judged.verdict.kind.exit_code)
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)I?B?", text.strip().upper())
+    if found is None or not float(found[1]):
+        raise click.UsageError(f"--memory-limit {text!r}: give a size such as 500M or 2G")
+    return int(float(found[1]) * float(1024 ** " KMGT".index(found[2] or " ")))
 
 
 @cli.command()

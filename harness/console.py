@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 def tell(lines: Sequence[str], *, aside: bool = False) -> None:
     """Print lines; `aside`: to standard error. Raises nothing: a verdict that cannot be printed is
-    a verdict all the same, and is in the exit code and mostly on disk."""
+    a verdict all the same, and is in the exit code and mostly on disk. A reader that left, as
+    `head` does, has seen enough: it is not complained about."""
     stream = sys.stderr if aside else sys.stdout
     if stream is None or not lines:  # None: closed by whoever started us
         return
@@ -21,5 +22,7 @@ def tell(lines: Sequence[str], *, aside: bool = False) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+        if isinstance(wrong, BrokenPipeError):
+            return
         with contextlib.suppress(OSError):
             os.write(2, f"antipaxos: cannot print: {wrong.strerror}\n".encode())

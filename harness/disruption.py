@@ -90,6 +90,8 @@ class Disruption:
         self._open: dict[int, _Open] = {}
         self._done: list[Step] = []
         self._troubles: list[str] = []
+        self._turn = asyncio.Lock()  # of the schedule's steps; a freeze never gives it back
+        self._healing = False
         self._healed = False
 
     @property
@@ -112,13 +114,29 @@ class Disruption:
         try:
             for step in self._schedule.steps:
                 await self._until(step.at_s)
-                if step.fault is not None:
-                    await self._start(step.id, step.fault)
-                elif step.id in self._open:  # a fault that raised was undone long ago
-                    await self._stop(self._open[step.id])
+                async with self._turn:
+                    await self._take(step)
             await self._until(self._schedule.duration_s)
+            async with self._turn:
+                self._healing = True
         finally:
             await self.heal()
+
+    async def freeze(self) -> None:
+        """Pause every node, and carry out nothing more of the schedule; until `run` is cancelled,
+        or `heal` called. A fault like the others: ledgered, measured, journaled. Not while what was
+        broken is being healed: then it does nothing."""
+        if self._healing:
+            return
+        await self._turn.acquire()
+        number = 1 + max((step.id for step in self._schedule.steps), default=0)
+        await self._start(number, Pause(target="all"))
+
+    async def _take(self, step: Step) -> None:
+        if step.fault is not None:
+            await self._start(step.id, step.fault)
+        elif step.id in self._open:  # a fault that raised was undone long ago
+            await self._stop(self._open[step.id])
 
     async def heal(self) -> list[str]:
         """Undo all that is open, resume and restart every node, and measure that all is well.
@@ -127,6 +145,7 @@ class Disruption:
         """
         if self._healed and not self._open:
             return []
+        self._healing = True
         for fault in list(self._open.values())[::-1]:
             await self._stop(fault)
         self._note("heal", {"intended": FINAL})
@@ -142,7 +161,7 @@ class Disruption:
             f"{describe(o.applied)} (id {o.id}) could not be undone" for o in self._open.values()
         ]
         left += _ills(found)
-        self._healed = not left
+        self._healing, self._healed = False, not left
         self._troubles += left
         return left
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from checkers.linearizability import engine
 from harness.clock import monotonic_ns
 
 
@@ -96,6 +97,18 @@ def _systems() -> Finding:
     )
 
 
+def _engine() -> Finding:
+    if engine.available():
+        return Finding("engine", True, False, "histories are judged by the compiled search")
+    return Finding(
+        "engine",
+        False,
+        False,
+        "histories are judged in plain Python: the same verdicts, with more time and memory",
+        f"Why: {engine.why_not()}.",
+    )
+
+
 def _death_with_parent() -> Finding:
     here = sys.platform == "linux"
     return Finding(
@@ -115,6 +128,7 @@ _LOOKS: tuple[Callable[[], Finding], ...] = (
     _store,
     _files,
     _systems,
+    _engine,
     _death_with_parent,
 )
 

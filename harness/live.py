@@ -5,7 +5,7 @@ Rules
    verified, and only then come the final reads.
 2. On every way out faults are undone first, then the journal closes, then the cluster stops, and
    only then are the nodes' traces read.
-3. Nothing is judged here.
+3. Nothing is judged here. A live check may end a run early; what was recorded is judged as always.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Any, Literal
 
 import psutil
 
+from checkers.history import HistoryError
+from checkers.stream import live_check
 from checkers.trace import TraceError, merge_traces, write_trace
 from harness.clock import NS_PER_S, MonotonicClock, sleep
 from harness.clusters.local import LocalCluster
@@ -25,12 +27,14 @@ from harness.contracts import Client, Cluster, EnvironmentTrouble
 from harness.disruption import Disruption
 from harness.generators import Generator, stagger, time_limit
 from harness.heal import HARNESS
+from harness.inspection import how_to_look, looked, somebody_looks
 from harness.loop import Loop
 from harness.report.progress import REFRESH_S, Moment, Progress
 from harness.store.folder import RunFolder
 from harness.store.journal import Journal
 from harness.systems import system
 from harness.trial import Trial
+from harness.watch import Watch
 from harness.workloads import workload
 from nemesis import schedule as schedules
 from nemesis.capabilities import refusals
@@ -70,6 +74,9 @@ class Live:
         self._journal: Journal | None = None
         self._loop: Loop | None = None
         self._stoppable: asyncio.Task[None] | None = None  # what an interruption need not await
+        self._breaking: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._stopped = False  # by the live check
 
     @property
     def recorded_anything(self) -> bool:
@@ -135,8 +142,16 @@ class Live:
             stack.callback(self._keep_schedule, disruption)
             stack.push_async_callback(_ended, self._shown(loop, disruption, clock))
             self._loop = loop
+            if self._trial.live_check != "off":
+                self._watching = asyncio.create_task(self._watch(journal, disruption, clock))
+                self._watching.add_done_callback(
+                    lambda task: loop.stop() if _failed(task) else None
+                )
+                stack.push_async_callback(_ended, self._watching)
             try:
                 await self._phases(loop, disruption, clock)
+                if self._stopped and self._watching is not None:
+                    await self._watching
             finally:
                 self.notices += disruption.troubles
                 self.notices += cluster.crashes()
@@ -172,7 +187,7 @@ class Live:
         )
 
     async def _phases(self, loop: Loop, disruption: Disruption, clock: MonotonicClock) -> None:
-        self._stoppable = breaking = asyncio.create_task(disruption.run())
+        self._stoppable = self._breaking = breaking = asyncio.create_task(disruption.run())
         # If the nemesis breaks down there is no point in going on: its trouble ends the run.
         breaking.add_done_callback(lambda task: loop.stop() if _failed(task) else None)
         try:
@@ -186,12 +201,56 @@ class Live:
             await breaking
         log.info("the load is over and everything is healed; recovery")
         self._stoppable = asyncio.create_task(sleep(clock, self._trial.recovery_s))
-        if self.interrupted:
+        if self.interrupted or self._stopped:
             self._stoppable.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._stoppable
         log.info("final reads")
         await loop.run(time_limit(FINAL_LIMIT_S, self._workload.final_generator()))
+
+    async def _watch(self, journal: Journal, disruption: Disruption, clock: MonotonicClock) -> None:
+        """Judge the journal while it grows, until the first violation."""
+        check = live_check(self._workload.checkers(), recall=lambda: tuple(journal.operations))
+        if check is None:
+            self.notices.append("Nothing was checked live: the workload is not judged by a model.")
+            return
+        try:
+            found = await Watch(check, journal.operations, clock).violation()
+        except HistoryError as wrong:
+            self.notices.append(f"The live check ended early: {wrong}")
+            return
+        except Exception as wrong:
+            # The run goes on: what it records is judged in the end all the same.
+            log.exception("the live check failed")
+            self.notices.append(f"The live check failed by a bug of antipaxos: {wrong!r}")
+            return
+        sentence = f"{clock.now_ns() / NS_PER_S:.1f} s: {found.summary}"
+        if self._trial.live_check == "note":
+            self.notices.append(f"The live check saw a violation at {sentence}")
+            self._progress.say(self.notices[-1])
+            return
+        self.notices.append(f"The live check stopped the run at {sentence}")
+        self._progress.say(self.notices[-1])
+        await self._stop_here(disruption, clock)
+
+    async def _stop_here(self, disruption: Disruption, clock: MonotonicClock) -> None:
+        """Freeze, let somebody look, heal."""
+        assert self._loop is not None, "the journal is the loop's"
+        assert self._breaking is not None, "nothing is recorded before"
+        self._stopped = True
+        self._loop.stop()
+        await disruption.freeze()
+        if somebody_looks() and not self.interrupted:
+            nodes = self._trial.node_names
+            for line in how_to_look(self._folder.ledger, nodes, self._folder.path):
+                self._progress.say(line)
+            self._progress.say("Enter or Ctrl-C goes on: heal, stop, judge.")
+            self._stoppable = asyncio.create_task(looked(clock))
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._stoppable
+        self._breaking.cancel()
+        await asyncio.wait([self._breaking])
+        await disruption.heal()
 
     def _load(self) -> Generator:
         work = self._workload.generator()

@@ -10,7 +10,7 @@ import contextlib
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import yaml
@@ -18,12 +18,16 @@ import yaml
 from checkers.budget import Budget
 from checkers.compose import check_all
 from checkers.coverage import Coverage
-from checkers.formats import read_history
-from checkers.linearizability import Linearizable
+from checkers.formats import read_history, torn, unjudged
+from checkers.formats.reading import IN_FOLDERS
+from checkers.history import History
+from checkers.linearizability import Linearizable, check_table
+from checkers.linearizability.engine import available, table_of, why_not
 from checkers.models import MODELS, Model, model
 from checkers.trace import merge_traces, read_trace
-from checkers.verdict import Checker, Recording, Verdict
+from checkers.verdict import Checker, Kind, Recording, Verdict
 from harness.contracts import EnvironmentTrouble
+from harness.excerpt import excerpt_of
 from harness.report.page import Subject, write_report
 from harness.settle import breaks_something
 from harness.store.folder import RunFolder
@@ -32,67 +36,199 @@ from harness.workloads import workload
 from nemesis import schedule
 from nemesis.faults import tag
 
+if TYPE_CHECKING:
+    from checkers._engine import Table
+
+TIME_LIMIT_S = 60.0
+STREAMED_FROM_BYTES = 1_000_000
+LARGE_BYTES = 64_000_000
+STEPS_MAX = 40  # of a partial linearization that are looked up
+OBJECT_BYTES_PER_BYTE = 8  # of a file, once it is operations and calls
+
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """`trial` and `environment` are of the stored run, None and empty for a foreign history.
     `notices`: sentences of the run (a node that crashed, Ctrl-C) and about the reading (a torn last
-    line that was dropped)."""
+    line that was dropped). `operations`: how many clients began. `excerpt`: the recording holds
+    only those that the evidence names, and the rest was never held. `model`: the one named."""
 
     verdict: Verdict
     recording: Recording
     notices: Sequence[str]
     trial: Trial | None
     environment: Mapping[str, Any]
+    operations: int
+    excerpt: bool = False
+    model: Model | None = None
 
 
-def check(
-    path: Path,
-    model_name: str | None = None,
-    format_name: str | None = None,
-    time_limit_s: float | None = None,
-) -> Judged:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """How to judge. `model_name`: None for the checkers of the run's workload. `format_name`: None
+    to find it out. `time_limit_s`: for each history; None for 60, or what the trial says.
+    `memory_limit`: bytes that the search may hold beyond the history, and that a history may take
+    that plain Python reads. `threads`: of the engine. `explain`: a
+    small history that contradicts by itself is looked for, too."""
+
+    model_name: str | None = None
+    model_options: Mapping[str, Any] = {}
+    format_name: str | None = None
+    time_limit_s: float | None = None
+    memory_limit: int | None = None
+    threads: int = 1
+    explain: bool = False
+
+
+_AS_RECORDED = Asked()
+
+
+def check(path: Path, asked: Asked = _AS_RECORDED) -> Judged:
     """Judge a history file or a run's folder: by a model, or by the checkers of the run's workload.
 
     Raises FormatError, HistoryError, TraceError, TrialError: each says who is at fault and what to
     do.
     """
-    given = None if model_name is None else _model(model_name)
+    given = None if asked.model_name is None else chosen_model(asked)
     trial, environment = _trial_of(path)
     if given is None and trial is None:
         if not path.is_file():
-            read_history(path, format_name)  # which says best what is wrong with a path
+            read_history(path, asked.format_name)  # which says best what is wrong with a path
         raise TrialError(
             [
                 f"{path} does not say what its operations mean. Name their sequential "
                 f"specification with --model; valid are: {', '.join(sorted(MODELS))}."
             ]
         )
-    loaded = read_history(path, format_name)
-    notices = [*_notices_of(path), *loaded.notices]
+    if given is not None:
+        streamed = _streamed(path, given, asked)
+        if streamed is not None:
+            return streamed
+    notices = [*_notices_of(path)]
+    too_large = _too_large(path, asked, notices)
+    if too_large is not None:
+        return _undecided(too_large, notices, trial, environment)
+    loaded = read_history(path, asked.format_name)
+    notices += loaded.notices
     recording = Recording(
         history=loaded.history,
         trace=_trace_beside(path, notices),
         nodes=trial.node_names if trial else (),
     )
     if given is not None:
-        limit_s = 60.0 if time_limit_s is None else time_limit_s
-        judges: Sequence[Checker] = (Linearizable(given, Budget(time_s=limit_s)),)
+        judges: Sequence[Checker] = (Linearizable(given, _budget(asked), alone=asked.explain),)
     else:
         assert trial is not None
-        judges = _checkers(trial, time_limit_s, _planned(path, trial))
+        judges = _checkers(trial, asked.time_limit_s, _planned(path, trial))
+        if asked.explain:
+            judges = [j.standing_alone() if isinstance(j, Linearizable) else j for j in judges]
     return Judged(
         verdict=check_all(judges, recording),
         recording=recording,
         notices=notices,
         trial=trial,
         environment=environment,
+        operations=len(loaded.history.calls()),
+        model=given,
     )
 
 
-def _model(name: str) -> Model:
-    if name not in MODELS:
-        raise TrialError([f"no model {name!r}. {nearest(name, MODELS)}"])
-    return model(name)
+def chosen_model(asked: Asked) -> Model:
+    """Raises TrialError where there is no such model, or it does not take the options."""
+    assert asked.model_name is not None, "a model was named"
+    if asked.model_name not in MODELS:
+        raise TrialError([f"no model {asked.model_name!r}. {nearest(asked.model_name, MODELS)}"])
+    try:
+        return model(asked.model_name, asked.model_options)
+    except ValueError as wrong:
+        raise TrialError([str(wrong)]) from wrong
+
+
+def _budget(asked: Asked) -> Budget:
+    time_s = TIME_LIMIT_S if asked.time_limit_s is None else asked.time_limit_s
+    return Budget(time_s, memory=asked.memory_limit)
+
+
+def _streamed(path: Path, given: Model, asked: Asked) -> Judged | None:
+    """The verdict on a large file of ours, which is judged without becoming Python objects. None
+    where it is small, or not plainly right: then Python reads it, and finds the words."""
+    file = path / IN_FOLDERS[0] if path.is_dir() else path
+    if asked.format_name not in (None, "jsonl") or _size(file) < STREAMED_FROM_BYTES:
+        return None
+    table = table_of(file)
+    if table is None:
+        return None
+    verdict = check_table(table, given, _budget(asked), alone=asked.explain, threads=asked.threads)
+    return Judged(
+        verdict=verdict,
+        recording=Recording(history=excerpt_of(file, _named(verdict))),
+        notices=[*_notices_of(path), *_about_reading(table)],
+        trial=None,
+        environment={},
+        operations=table.calls,
+        excerpt=True,
+        model=given,
+    )
+
+
+def _about_reading(table: Table) -> list[str]:
+    """The notices that Python gives when it reads the file."""
+    dropped = [] if table.torn is None else [torn(*table.torn)]
+    return [*dropped, *unjudged(table.unjudged)]
+
+
+def _named(verdict: Verdict) -> set[int]:
+    """The calls that the evidence speaks of."""
+    found = verdict.evidence.get("contradiction", {})
+    start = found.get("start") or {}
+    listed = [found.get("window", []), found.get("core", []), [start.get("operation", -1)]]
+    listed += [found.get("alone", {}).get("operations", [])]
+    listed += [partial["order"][-STEPS_MAX:] for partial in found.get("partial", [])]
+    return {index for indices in listed for index in indices}
+
+
+def _too_large(path: Path, asked: Asked, notices: list[str]) -> str | None:
+    """Why plain Python does not read a file; tells that it will take its time where it does."""
+    file = next((path / name for name in IN_FOLDERS if (path / name).is_file()), path)
+    size = _size(file)
+    needed = size * OBJECT_BYTES_PER_BYTE
+    if asked.memory_limit is not None and needed > asked.memory_limit:
+        return (
+            f"Not read, since it takes more than {asked.memory_limit:,} bytes: as Python objects "
+            f"the {size:,} bytes of the file need about {needed:,}."
+        )
+    if size >= LARGE_BYTES and not available():
+        notices.append(
+            f"{file} is large, and plain Python reads and judges it: there is no engine, since "
+            f"{why_not()}."
+        )
+    return None
+
+
+def _undecided(
+    why: str, notices: Sequence[str], trial: Trial | None, environment: Mapping[str, Any]
+) -> Judged:
+    return Judged(
+        verdict=Verdict(
+            checker="linearizable",
+            kind=Kind.UNKNOWN,
+            cause="budget",
+            summary=why,
+            evidence={"limit": "memory"},
+        ),
+        recording=Recording(history=History(())),
+        notices=notices,
+        trial=trial,
+        environment=environment,
+        operations=0,
+        excerpt=True,
+    )
+
+
+def _size(file: Path) -> int:
+    """In bytes; 0 where reading it will say what is wrong."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
 
 
 def _checkers(

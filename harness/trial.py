@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import yaml
@@ -31,7 +31,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `nodes`: how many, named n1, n2, ... `rate`: operations a second over all clients, 0 for as
     fast as they go. `faults`: packages of the nemesis joined by '+', or the path of a schedule.
-    `options`: settings of the system. `seed`: None draws one.
+    `options`: settings of the system. `seed`: None draws one. `live_check`: judge while the run
+    goes on, and note the first violation, or stop there with every node paused.
     """
 
     system: str = "paxos"
@@ -46,6 +47,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     recovery_s: float = 1.0
     check_time_limit_s: float = 60.0
     seed: int | None = None
+    live_check: Literal["off", "note", "stop"] = "off"
     name: str = ""
     options: dict[str, str] = {}
     workload_options: dict[str, int | float] = {}
@@ -75,6 +77,9 @@ _BOUNDS: Mapping[str, tuple[float, float, str]] = {
 }
 
 
+_WORDS: Mapping[str, tuple[str, ...]] = {"live_check": ("off", "note", "stop")}
+
+
 def problems_of(
     settings: Mapping[str, Any],
     checks: Mapping[str, Check],
@@ -102,6 +107,8 @@ def problems_of(
 
 
 def _expected(name: str) -> str:
+    if name in _WORDS:
+        return f"Valid are: {', '.join(_WORDS[name])}."
     if name in _BOUNDS:
         low, high, what = _BOUNDS[name]
         return f"Give {what} from {low:g} to {high:g}."
@@ -189,6 +196,7 @@ def _collect(
 
 
 def _constructed(name: str, node: yaml.Node) -> Any:
-    # YAML reads a bare `off` as False; a system's options are words, so they are kept as written.
-    loader = yaml.BaseLoader("") if name == "options" else yaml.SafeLoader("")
+    # YAML reads a bare `off` as False; words are kept as written.
+    as_written = name == "options" or name in _WORDS
+    loader = yaml.BaseLoader("") if as_written else yaml.SafeLoader("")
     return loader.construct_object(node, deep=True)

@@ -26,6 +26,7 @@ from checkers.verdict import Kind, Recording, Verdict
 from harness.report import remedies, words
 
 AROUND_MAX = 12  # calls drawn beside those that the evidence names
+CORE_MAX = 12  # operations that suffice, told and drawn
 DETAILS_MAX = 20_000  # characters
 LISTED_MAX = 10  # gaps, events and values in sentences
 STEPS_SHOWN = 6  # of an order, its last
@@ -93,6 +94,14 @@ class _Partial(msgspec.Struct):
     fits: _Fits | None = None
 
 
+class _Start(msgspec.Struct):
+    """The call behind which the orders begin, and what it leaves."""
+
+    operation: int
+    describe: str
+    state: str
+
+
 class _Contradiction(msgspec.Struct):
     """Of linearizability: what is read of it here."""
 
@@ -105,6 +114,8 @@ class _Contradiction(msgspec.Struct):
     certificate: str = ""
     known_with: int | None = None
     complete: bool = True
+    start: _Start | None = None
+    core: list[int] = []
 
 
 class _Scene:
@@ -138,6 +149,7 @@ class _Scene:
         sentences = [leaf.summary]
         blamed = self._calls.get(shown.operation)
         sentences += [] if blamed is None else [words.whole(blamed)]
+        sentences += _beginning(shown)
         sentences += self._values(shown)
         sentences += [] if blamed is None else [self._in_force([blamed])]
         sentences += remedies.progress(leaf)
@@ -146,15 +158,15 @@ class _Scene:
                 "An independent verifier re-checked the contradiction and confirms it."
             )
         elif leaf.kind is Kind.UNKNOWN:
-            sentences.append(remedies.UNCONFIRMED)
+            sentences.append(remedies.of_unconfirmed(leaf))
         return _explanation(
             leaf,
             sentences,
-            calls=self._of({*shown.window, shown.operation}),
+            calls=self._of({*shown.window, *_essential(shown)}),
             culprits=frozenset({shown.operation}),
             essential=_essential(shown),
             end_at=shown.completion if shown.known_with is None else shown.known_with,
-            orders=[self._order(partial) for partial in shown.partial[:LISTED_MAX]],
+            orders=[self._order(partial, shown.start) for partial in shown.partial[:LISTED_MAX]],
         )
 
     def _values(self, shown: _Contradiction) -> list[str]:
@@ -165,6 +177,8 @@ class _Scene:
         listed = []
         for value in shown.values[:LISTED_MAX]:
             made = "from the start" if value.operation is None else self._made_by(value.operation)
+            if shown.start is not None and value.operation == shown.start.operation:
+                made = f"still as behind operation {value.operation}"
             listed.append(f"{words.clip(value.state, 80)}, {made}")
         rest = total - len(listed)
         text = "; ".join(listed) + (f"; and {rest} more" if rest > 0 else "")
@@ -181,13 +195,15 @@ class _Scene:
             f"made by operation {index} ({words.what(call)} by process {call.invoke.process}{ends})"
         )
 
-    def _order(self, partial: _Partial) -> Order:
+    def _order(self, partial: _Partial, start: _Start | None) -> Order:
         steps = [
             f"{index} {words.what(self._calls[index], 30)}" if index in self._calls else str(index)
             for index in partial.order[-STEPS_SHOWN:]
         ]
         left_out = len(partial.order) - len(steps)
         opening = f"({left_out} before) " if left_out else ""
+        if start is not None:
+            opening = f"behind {start.operation}: {opening}"
         why = words.clip(partial.reason, 200)
         if partial.fits is not None:
             begin = (
@@ -279,11 +295,31 @@ def _integers(evidence: dict[str, Any], name: str) -> list[int]:
 
 
 def _essential(shown: _Contradiction) -> frozenset[int]:
-    """The call, what made the values that were possible, and where it would have fitted."""
+    """The call, what made the values that were possible, where it would have fitted, what the
+    orders begin behind, and what suffices for the contradiction, if that is little."""
     fits = [partial.fits for partial in shown.partial if partial.fits is not None][:1]
     ends = [end for fit in fits for end in (fit.after, fit.until)]
     made = [value.operation for value in shown.values]
-    return frozenset(i for i in (shown.operation, *made, *ends) if i is not None)
+    begin = [] if shown.start is None else [shown.start.operation]
+    core = shown.core if len(shown.core) <= CORE_MAX else []
+    return frozenset(i for i in (shown.operation, *made, *ends, *begin, *core) if i is not None)
+
+
+def _beginning(shown: _Contradiction) -> list[str]:
+    """Where the orders begin, and which operations suffice."""
+    told = []
+    if shown.start is not None:
+        told.append(
+            f"Every order begins behind operation {shown.start.operation} "
+            f"({words.clip(shown.start.describe, 60)}), which tells the state whatever came before "
+            f"it: {words.clip(shown.start.state, 80)}."
+        )
+    if 1 < len(shown.core) <= CORE_MAX:
+        listed = f"{', '.join(map(str, shown.core[:-1]))} and {shown.core[-1]}"
+        told.append(
+            f"Operations {listed} suffice for the contradiction, whatever the others answered."
+        )
+    return told
 
 
 def _explanation(leaf: Verdict, sentences: Sequence[str], **shown: Any) -> Explanation:

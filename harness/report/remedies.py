@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import Any
 
 from checkers.history import Call, freeze
+from checkers.linearizability import engine
 from checkers.verdict import Verdict
 from harness.report import words
 
@@ -19,10 +20,7 @@ OUR_BUG = (
     "This is a fault of the checker and says nothing about the system; the other checks stand. "
     "Please report it with the evidence below."
 )
-UNCONFIRMED = (
-    "The independent verifier did not confirm this contradiction, so it is no verdict. Give it "
-    "more time (--check-time-limit for a run, --time-limit for a check)."
-)
+_UNCONFIRMED = "The independent verifier did not confirm this contradiction, so it is no verdict."
 _NOTHING_SUCCEEDED = (
     "No operation succeeded at all: look whether the nodes serve clients (their logs are under "
     "nodes/ in the run's folder), and run without faults first (--faults none)."
@@ -34,10 +32,14 @@ _MORE_OF_IT = (
     "A check that was not exercised proves nothing. Run longer (--time-limit) or with more load "
     "(--rate, --clients); of a fault that never took effect, the table of faults has what was seen."
 )
-_MORE_BUDGET = (
-    "Nothing is claimed about what was not finished. Give more time (--check-time-limit for a run, "
-    "--time-limit for a check), or record fewer operations at once on a key (--clients, --rate)."
-)
+_UNFINISHED = "Nothing is claimed about what was not finished."
+_FEWER = "record fewer operations at once on a key (--clients, --rate)"
+_MORE_TIME = "Give more time (--check-time-limit for a run, --time-limit for a check)"
+_MORE_MEMORY = "Give more memory (a larger --memory-limit, or fewer histories at once: --jobs)"
+_MORE: dict[Any, str] = {
+    "memory": f"{_MORE_MEMORY}, or {_FEWER}.",
+    "configurations": f"Neither more time nor memory would help: {_FEWER}.",
+}
 
 
 def of_coverage(leaf: Verdict, calls: Collection[Call]) -> list[str]:
@@ -64,7 +66,21 @@ def of_budget(leaf: Verdict, calls: Collection[Call]) -> list[str]:
         sentences.append(
             f"Calls of unknown outcome cost a search most: there are {unknown.total():,}{on}."
         )
-    return [*sentences, _MORE_BUDGET]
+    return [*sentences, f"{_UNFINISHED} {_more(leaf)}"]
+
+
+def of_unconfirmed(leaf: Verdict) -> str:
+    """What would let the verifier judge a contradiction."""
+    return f"{_UNCONFIRMED} {_more(leaf)}"
+
+
+def _more(leaf: Verdict) -> str:
+    """More of the limit that was spent; time where the evidence names none."""
+    limit = leaf.evidence.get("limit")
+    more = _MORE.get(limit if isinstance(limit, str) else None, f"{_MORE_TIME}, or {_FEWER}.")
+    if limit == "memory" and not engine.available():
+        more += f" The engine takes far less memory; it is not used, since {engine.why_not()}."
+    return more
 
 
 def progress(leaf: Verdict) -> list[str]:

@@ -14,6 +14,7 @@ MODE, IP, PORT = sys.argv[1], sys.argv[2], int(sys.argv[3])
 ANSWERS: dict[str, Callable[[int], Any]] = {
     "garbage": lambda _: b"HTTP/1.1 400 Bad Request\r\n",
     "unready": lambda id_: {"id": id_, "ok": {"ready": False}},
+    "lying": lambda id_: {"id": id_, "ok": {"ready": True, "lie": 7}},
     "refuses": lambda id_: {"id": id_, "error": {"code": "unsupported"}},
 }
 

@@ -108,6 +108,10 @@ LOST_PROMISE = (
 # What was found by which checker in which recording: one of each kind of leaf.
 SCENES: dict[str, tuple[Recording, Checker]] = {
     "contradiction": (recorded(STALE, faults=1), Linearizable(model("register"))),
+    "contradiction, late": (
+        recorded("p0  |-w1-| " + "|-r1-| " * 200 + "|-w2-| |-r1-|"),
+        Linearizable(model("register")),
+    ),
     "budget": (recorded(STALE), Linearizable(model("register"), Budget(time_s=0))),
     "element lost": (
         recorded("p0  |-a1-|\np1         |-r[]-|"),

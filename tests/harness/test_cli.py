@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import psutil
 import pytest
 
+from checkers.linearizability import engine
 from harness import cli
 from harness.heal import HARNESS
 from nemesis.ledger import Ledger
@@ -159,6 +160,19 @@ def test_doctor_finds_what_runs_need(antipaxos: Antipaxos) -> None:
     code, out, _ = antipaxos("doctor", "--json")
     assert 0 == code
     assert {"Python", "loopback", "store"} <= {f["subject"] for f in json.loads(out) if f["found"]}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_doctor_tells_of_the_engine(
+    antipaxos: Antipaxos, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """Nothing needs it; where it is missing, why and what to do."""
+    monkeypatch.setattr(engine, "_WHY_NOT", "" if there else "it is not built")
+    monkeypatch.setattr(engine, "_REMEDY", "" if there else "install a Rust toolchain")
+    code, out, _ = antipaxos("doctor", "--json")
+    (found,) = (f for f in json.loads(out) if f["subject"] == "engine")
+    assert (0, there, False) == (code, found["found"], found["needed"])
+    assert there or "it is not built; install a Rust toolchain" in found["remedy"]
 
 
 def test_heal_of_an_empty_store_finds_nothing(antipaxos: Antipaxos) -> None:

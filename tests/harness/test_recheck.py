@@ -94,7 +94,7 @@ def test_a_history_next_to_a_run_is_not_taken_for_its_own(folder: RunFolder) -> 
     other.write_bytes(folder.history.read_bytes())
     with pytest.raises(TrialError, match="--model"):
         recheck.check(other)
-    assert Kind.VALID is recheck.check(other, "cas-register").verdict.kind
+    assert Kind.VALID is recheck.check(other, recheck.Asked(model_name="cas-register")).verdict.kind
 
 
 def test_a_report_appears_in_one_piece_or_not_at_all(folder: RunFolder) -> None:

@@ -65,6 +65,21 @@ def test_a_contradiction_names_the_operation_the_values_and_the_fault() -> None:
     assert "the value is 2" == explained.orders[0].state
 
 
+def test_where_the_orders_begin_is_told_and_drawn() -> None:
+    """Late in a long history they begin behind a read, which tells the state; and the operations
+    that suffice are named."""
+    verdict, recording = judged("contradiction, late")
+    explained = explanations(verdict, recording)[0]
+    found = verdict.parts[0].evidence["contradiction"]
+    text = "\n".join(explained.sentences)
+    anchor = found["start"]["operation"]
+    assert f"begins behind operation {anchor} (read -> 1), which tells the state" in text
+    assert f"Operations {anchor} and {found['operation']} suffice" not in text
+    assert f" and {found['core'][-1]} suffice for the contradiction" in text
+    assert {anchor, *found["core"]} <= {call.index for call in explained.calls}
+    assert explained.orders[0].order.startswith(f"behind {anchor}: ")
+
+
 def test_calls_that_contradict_one_another_are_each_told_and_drawn() -> None:
     """An element that was lost: the append that was acknowledged and the read that lacks it."""
     verdict, recording = judged("element lost")
