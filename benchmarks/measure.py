@@ -55,11 +55,12 @@ def search(
     """
     from checkers import _engine  # the extension is optional
 
+    asked = engine.native(model)
     before = _settled() if weigh else math.nan
     began_ns = monotonic_ns()
     outcome = _engine.search(
         table,
-        engine.native(model),
+        asked,
         time_s=time_s,
         configurations=None,
         memory=memory,

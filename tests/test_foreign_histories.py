@@ -30,7 +30,8 @@ def test_recorded_histories_get_the_verdict_that_is_known() -> None:
     """Format found out by content; at least nine in ten are decided within their budget."""
     decided = 0
     for file, model, linearizable in rows():
-        verdict = recheck.check(HISTORIES / file, model, time_limit_s=BUDGET_S).verdict
+        asked = recheck.Asked(model_name=model, time_limit_s=BUDGET_S)
+        verdict = recheck.check(HISTORIES / file, asked).verdict
         if verdict.kind is Kind.UNKNOWN:
             assert "budget" == verdict.cause, (file, verdict.summary)
             continue
