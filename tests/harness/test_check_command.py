@@ -5,37 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from checkers.linearizability import engine
-from harness import checking, cli, recheck
+from harness import checking, recheck
 from harness.checking import Row
 from harness.excerpt import excerpt_of
 from harness.gathering import gather
 from harness.jobs import each
-
-Antipaxos = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def antipaxos(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Antipaxos:
-    """Runs `antipaxos check` in an empty directory; exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["antipaxos", "check", *words])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        out, err = capsys.readouterr()
-        return left.value.code if isinstance(left.value.code, int) else 0, out, err
-
-    return call
+from tests.harness.conftest import Antipaxos
 
 
 def line(index: int, process: Any, kind: str, f: str, value: Any = None, **more: Any) -> str:

@@ -4,36 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from checkers.linearizability import engine
 from checkers.verdict import Kind, Verdict
-from harness import cli, recheck
+from harness import recheck
 from harness.report import remedies
 from tests.command import ANTIPAXOS
+from tests.harness.conftest import Antipaxos
 from tests.harness.test_check_command import history, line, long_history
-
-Antipaxos = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def antipaxos(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Antipaxos:
-    """Runs `antipaxos check` in an empty directory; exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["antipaxos", "check", *words])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        out, err = capsys.readouterr()
-        return left.value.code if isinstance(left.value.code, int) else 0, out, err
-
-    return call
 
 
 @pytest.mark.skipif(not engine.available(), reason="there is no engine here")

@@ -155,21 +155,15 @@ impl<M: Model, B: Mask> Search<M, B> {
     fn try_wanted(&mut self, node: &Node<B>) {
         let state = node.config.state;
         let settled = node.config.done.or(&node.config.free);
+        let moves = self.pending.moving.minus(&self.pending.overwriting);
+        let open = self
+            .pending
+            .observing
+            .minus(&settled)
+            .or(&moves.minus(&node.config.done));
         let mut wanted: Vec<State> = Vec::new();
         let mut another = false;
-        for slot in self.pending.observing.minus(&settled).slots() {
-            let step = self.pending.step(slot);
-            match self.model.requires(step) {
-                Some(required) => want(&mut wanted, required),
-                None => another = true,
-            }
-        }
-        let moves = self
-            .pending
-            .moving
-            .minus(&node.config.done)
-            .minus(&self.pending.overwriting);
-        for slot in moves.slots() {
+        for slot in open.slots() {
             let step = self.pending.step(slot);
             match self.model.requires(step) {
                 Some(required) => want(&mut wanted, required),

@@ -27,8 +27,6 @@ pub trait Mask: Clone + Eq + Hash + Send {
     fn and(&self, other: &Self) -> Self;
     /// How many slots it holds.
     fn count(&self) -> u32;
-    /// The lowest slot, none if it is empty.
-    fn first(&self) -> Option<u32>;
     /// Is everything in which the two differ, and everything in the third, within the fourth?
     fn differ_within(&self, other: &Self, third: &Self, fourth: &Self) -> bool;
     /// Bytes on the heap.
@@ -92,12 +90,8 @@ impl Mask for u64 {
         self.count_ones()
     }
     #[inline]
-    fn first(&self) -> Option<u32> {
-        (*self != 0).then(|| self.trailing_zeros())
-    }
-    #[inline]
     fn pop(&mut self, _: &mut usize) -> Option<u32> {
-        let slot = self.first()?;
+        let slot = (*self != 0).then(|| self.trailing_zeros())?;
         *self &= *self - 1;
         Some(slot)
     }
@@ -179,11 +173,6 @@ impl Mask for Wide {
     fn count(&self) -> u32 {
         self.0.iter().map(|word| word.count_ones()).sum()
     }
-    fn first(&self) -> Option<u32> {
-        let at = self.0.iter().position(|&word| word != 0)?;
-        let word = u32::try_from(at).expect("a mask has fewer than 2^32 slots");
-        Some(word * 64 + self.0[at].trailing_zeros())
-    }
     fn pop(&mut self, word: &mut usize) -> Option<u32> {
         while let Some(bits) = self.0.get_mut(*word) {
             if *bits != 0 {
@@ -225,7 +214,7 @@ mod tests {
         a.remove(0);
         assert_eq!(b, a);
         a.remove(3);
-        assert!(a.is_none() && a == B::none() && a.first().is_none());
+        assert!(a.is_none() && a == B::none() && a.slots().next().is_none());
         assert!(b.differ_within(&a, &a, &b) && !b.differ_within(&a, &b, &a));
     }
 

@@ -129,8 +129,8 @@ impl<M: Model, B: Mask> Search<M, B> {
         }
     }
 
-    /// The next node, and whether its crashed calls are to be tried or the pending ones: of the chains that use fewest crashed calls, and of those that
-    /// use more only while nothing leads on.
+    /// The next node, and whether its crashed calls are to be tried or the pending ones: of the
+    /// chains that use fewest crashed calls, and of those that use more only while nothing leads on.
     fn next_node(&mut self) -> Option<(Node<B>, bool)> {
         loop {
             if let Some(node) = self.stack.pop() {
