@@ -12,6 +12,8 @@ Rules
    before the crash, in order, and nothing else survives. A first start is Recover with no records.
 4. A machine never raises on a message from outside: malformed input is dropped or refused. An
    exception from a handler is a bug of the machine, and the host lets the node die of it.
+5. A machine may have an attribute `messages`, the type of what it receives, as msgspec has it: the
+   host then decodes frames straight into it, drops what does not fit, and delivers instances.
 
 The host is reference_impl.node (sockets and a disk) or the simulator. Sources: the style is that of
 h11 and of etcd's raft (Ready/Advance), the order rule is Lamport 1998, section 3.
@@ -35,6 +37,7 @@ __all__ = [
     "CancelTimer",
     "ClientRequest",
     "Deliver",
+    "Detected",
     "Effect",
     "Event",
     "Machine",
@@ -53,73 +56,87 @@ __all__ = [
 ]
 
 
-class Recover(msgspec.Struct, frozen=True):
+# gc=False below: effects and events are built by the hundred thousand, hold data only, and no cycle
+# passes through data that was decoded or is about to be encoded.
+
+
+class Recover(msgspec.Struct, frozen=True, gc=False):
     """The node starts: `stored` holds the records of earlier lives, empty at the first start."""
 
     stored: Sequence[Record]
 
 
-class Deliver(msgspec.Struct, frozen=True):
+class Deliver(msgspec.Struct, frozen=True, gc=False):
     """A message arrived from node `src` (which may be this node)."""
 
     src: NodeId
     message: Message
 
 
-class Timeout(msgspec.Struct, frozen=True):
+class Timeout(msgspec.Struct, frozen=True, gc=False):
     """The timer `name` ran out."""
 
     name: str
 
 
-class ClientRequest(msgspec.Struct, frozen=True):
+class ClientRequest(msgspec.Struct, frozen=True, gc=False):
     """A client asks; `id` is unique within this life of the node and names the Reply."""
 
     id: int
     request: Mapping[str, Any]
 
 
-Event = Recover | Deliver | Timeout | ClientRequest
+class Detected(msgspec.Struct, frozen=True, gc=False):
+    """Word of a perfect failure detector: `node` has stopped, or (`up`) is back.
+
+    Only the fail-stop model has one; a machine that needs none ignores it.
+    """
+
+    node: NodeId
+    up: bool
 
 
-class Persist(msgspec.Struct, frozen=True):
+Event = Recover | Deliver | Timeout | ClientRequest | Detected
+
+
+class Persist(msgspec.Struct, frozen=True, gc=False):
     """Append `record` to the log; durable before any later effect is carried out."""
 
     record: Record
 
 
-class Truncate(msgspec.Struct, frozen=True):
+class Truncate(msgspec.Struct, frozen=True, gc=False):
     """Replace the whole log by `records`, atomically and durably (a snapshot and what follows)."""
 
     records: Sequence[Record]
 
 
-class Send(msgspec.Struct, frozen=True):
+class Send(msgspec.Struct, frozen=True, gc=False):
     """Send to node `dst`; the network may lose, delay, duplicate and reorder it."""
 
     dst: NodeId
     message: Message
 
 
-class SetTimer(msgspec.Struct, frozen=True):
+class SetTimer(msgspec.Struct, frozen=True, gc=False):
     """(Re)start timer `name`: Timeout(name) after `delay_s` seconds."""
 
     name: str
     delay_s: float
 
 
-class CancelTimer(msgspec.Struct, frozen=True):
+class CancelTimer(msgspec.Struct, frozen=True, gc=False):
     name: str
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """Answer client request `id`. A reply to a client that is gone is dropped."""
 
     id: int
     response: Mapping[str, Any]
 
 
-class Trace(msgspec.Struct, frozen=True):
+class Trace(msgspec.Struct, frozen=True, gc=False):
     """A protocol event for checkers: see docs/trace-format.md. Fields must be JSON."""
 
     event: str
