@@ -6,8 +6,7 @@ Rules
 2. Whatever may have been applied is undone: a fault that raised at once, the rest by the final
    heal, which also comes when `run` is cancelled. A fault that raised is not in effect; it is
    journaled as such and kept in `troubles`.
-3. What a node should be is the sum of the open faults: dead while one kills it, else paused while
-   one pauses it, else running. Undoing one fault leaves the others in force.
+3. Faults overlap: undoing one leaves the others in force (see breaker).
 4. Every call to the cluster has a time limit: a probe that hangs must not outlive the run.
 
 A nemesis operation has two lines of type info with the same `f` and the same `id`. The final heal,
@@ -19,54 +18,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from random import Random
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
+from harness.breaker import Breaker, Open
 from harness.clock import NS_PER_S, Clock, sleep, sleep_until
 from harness.contracts import EnvironmentTrouble
-from nemesis import evidence
-from nemesis.capabilities import Breakable, Network, Processes, ProcessState
-from nemesis.evidence import Evidence, Readings
-from nemesis.faults import (
-    Fault,
-    Kill,
-    LinkFault,
-    NodeFault,
-    Partition,
-    Pause,
-    link_names,
-    tag,
-    undo_name,
-)
-from nemesis.ledger import Ledger
+from nemesis.capabilities import Breakable
+from nemesis.evidence import Evidence
+from nemesis.faults import Fault, Pause, tag, undo_name
+from nemesis.ledger import Entries
 from nemesis.resolution import Resolved, asks_leaders, describe, resolve
 from nemesis.schedule import Schedule, Step
-from nemesis.targets import View
 
 Journal = Callable[[str, Any, Literal["info"]], None]  # f, value, type
 
-CALL_LIMIT_S = 10.0  # for one call to the cluster, probes included
-LEADERS_LIMIT_S = 1.0  # paused nodes do not answer; a scene must not wait long for them
 SETTLE_LIMIT_S = 1.0  # for a fault, or its undoing, to show in a probe
 HEAL_LIMIT_S = 5.0  # for everything to run and to be reachable at the end
 PROBE_EVERY_S = 0.05
 
 FINAL = {"final": True}
 INTERRUPTED = Evidence(in_effect=False, observed={"interrupted": True})
-
-T = TypeVar("T")
-F = TypeVar("F", bound=Fault)
-
-
-class _Open(msgspec.Struct):
-    """A fault that is, or may be, in force."""
-
-    id: int
-    intended: Fault
-    applied: Fault
-    entry: int  # its number in the ledger
-    before: Readings
 
 
 class Disruption:
@@ -78,16 +51,15 @@ class Disruption:
         schedule: Schedule,
         *,
         journal: Journal,
-        ledger: Ledger,
+        ledger: Entries,
         clock: Clock,
     ) -> None:
-        self._cluster = cluster
+        self._breaker = Breaker(cluster, clock)
         self._schedule = schedule
         self._journal = journal
         self._ledger = ledger
         self._clock = clock
         self._origin_ns = 0
-        self._open: dict[int, _Open] = {}
         self._done: list[Step] = []
         self._troubles: list[str] = []
         self._turn = asyncio.Lock()  # of the schedule's steps; a freeze never gives it back
@@ -96,17 +68,18 @@ class Disruption:
 
     @property
     def troubles(self) -> tuple[str, ...]:
-        """What went wrong with the faults themselves, as sentences; no verdict on the system."""
+        """What went wrong with the faults themselves, and which nodes they ruined for good, as
+        sentences; no verdict on the system."""
         return tuple(self._troubles)
 
     def now_in_force(self) -> tuple[str, ...]:
         """The faults open now, in a few words each, oldest first."""
-        return tuple(describe(fault.applied) for fault in self._open.values())
+        return tuple(describe(fault.applied) for fault in self._breaker.open.values())
 
     def executed(self) -> Schedule:
         """What was done so far: concrete faults, at the times at which they were ordered."""
         duration_s = max(self._schedule.duration_s, *(s.at_s for s in self._done), 0.0)
-        return Schedule(round(duration_s, 6), self._schedule.seed, tuple(self._done))
+        return Schedule(round(duration_s, 9), self._schedule.seed, tuple(self._done))
 
     async def run(self) -> None:
         """Carry out the schedule from now on and heal at its end, or as soon as it is cancelled."""
@@ -135,30 +108,32 @@ class Disruption:
     async def _take(self, step: Step) -> None:
         if step.fault is not None:
             await self._start(step.id, step.fault)
-        elif step.id in self._open:  # a fault that raised was undone long ago
-            await self._stop(self._open[step.id])
+        elif step.id in self._breaker.open:  # a fault that raised was undone long ago
+            await self._stop(self._breaker.open[step.id])
 
     async def heal(self) -> list[str]:
         """Undo all that is open, resume and restart every node, and measure that all is well.
 
         Idempotent. Returns what is still wrong, as sentences; they are in `troubles` too.
         """
-        if self._healed and not self._open:
+        if self._healed and not self._breaker.open:
             return []
         self._healing = True
-        for fault in list(self._open.values())[::-1]:
+        for fault in list(self._breaker.open.values())[::-1]:
             await self._stop(fault)
         self._note("heal", {"intended": FINAL})
         found = INTERRUPTED
         try:
-            await self._revive()
-            found = await self._settled(self._wholeness, HEAL_LIMIT_S)
+            await self._breaker.revive()
+            found = await self._settled(self._breaker.wholeness, HEAL_LIMIT_S)
+            self._troubles += [_LOST.format(node) for node in found.observed.get("lost", ())]
         except Exception as error:  # noqa: BLE001 - reported: the run must go on to its verdict
             found = self._failed("the final heal", error)
         finally:
             self._note("heal", {"intended": FINAL, **_told(found)})
         left = [
-            f"{describe(o.applied)} (id {o.id}) could not be undone" for o in self._open.values()
+            f"{describe(o.applied)} (id {o.id}) could not be undone"
+            for o in self._breaker.open.values()
         ]
         left += _ills(found)
         self._healing, self._healed = False, not left
@@ -175,27 +150,27 @@ class Disruption:
             if resolved.notes:
                 told["notes"] = list(resolved.notes)
             fault = await self._opened(id_, intended, resolved.fault)
-            await _limited(self._apply(fault))
-            found = await self._settled(lambda: self._effect(fault))
+            await self._breaker.apply(fault)
+            found = await self._settled(lambda: self._breaker.effect(fault))
         except Exception as error:  # noqa: BLE001 - reported, and the fault is undone below
             found = self._failed(f"{describe(intended)} (id {id_})", error)
         finally:
             self._note(tag(intended), {**told, **_told(found)})
-        if "error" in found.observed and id_ in self._open:
-            await self._stop(self._open[id_])
+        if "error" in found.observed and id_ in self._breaker.open:
+            await self._stop(self._breaker.open[id_])
 
-    async def _stop(self, fault: _Open) -> None:
+    async def _stop(self, fault: Open) -> None:
         name = undo_name(fault.applied)
         told = {"id": fault.id, "intended": _plain(fault.intended)}
         self._note(name, told)
         found = INTERRUPTED
         try:
             at_s = self._at_s()
-            await _limited(self._undo(fault))
+            await self._breaker.undo(fault)
             await asyncio.to_thread(self._ledger.done, fault.entry)
-            del self._open[fault.id]
+            del self._breaker.open[fault.id]
             self._done.append(Step(at_s, fault.id, "stop"))
-            found = await self._settled(lambda: self._absence(fault))
+            found = await self._settled(lambda: self._breaker.absence(fault))
         except Exception as error:  # noqa: BLE001 - reported; what is open the final heal undoes
             found = self._failed(f"undoing {describe(fault.applied)} (id {fault.id})", error)
         finally:
@@ -203,26 +178,18 @@ class Disruption:
             self._note(name, {**told, **_told(found)})
 
     async def _resolved(self, id_: int, intended: Fault) -> Resolved:
-        view = View(
-            nodes=self._cluster.nodes,
-            leaders=await self._leaders() if asks_leaders(intended) else (),
-            states=await self._states(),
-            cut=frozenset(link for cut in self._others(Partition) for link in cut.links),
-        )
+        view = await self._breaker.view(leaders=asks_leaders(intended))
         # A generator for each fault: what one draws does not depend on those before it.
         return resolve(intended, view, Random(f"{self._schedule.seed}/{id_}"))
 
-    async def _leaders(self) -> tuple[str, ...]:
-        try:
-            return await _limited(self._cluster.leaders(), LEADERS_LIMIT_S)
-        except TimeoutError:
-            return ()  # then nobody is known to lead, and the resolved fault says so
-
-    async def _opened(self, id_: int, intended: Fault, applied: Fault) -> _Open:
-        before = await self._readings() if isinstance(applied, LinkFault) else {}
+    async def _opened(self, id_: int, intended: Fault, applied: Fault) -> Open:
+        # The moment of the order, not of the act: playing the schedule again takes the same
+        # readings first, and so acts at the same moment.
+        at_s = self._at_s()
+        before = await self._breaker.before(applied)
         entry = await self._entered(id_, applied)
-        fault = self._open[id_] = _Open(id_, intended, applied, entry, before)
-        self._done.append(Step(self._at_s(), id_, "start", applied))
+        fault = self._breaker.open[id_] = Open(id_, intended, applied, entry, before)
+        self._done.append(Step(at_s, id_, "start", applied))
         return fault
 
     async def _entered(self, id_: int, applied: Fault) -> int:
@@ -235,81 +202,6 @@ class Disruption:
             await asyncio.to_thread(self._ledger.done, await writing)
             raise
 
-    async def _apply(self, fault: _Open) -> None:
-        applied = fault.applied
-        if isinstance(applied, LinkFault):
-            await _network(self._cluster).apply(fault.id, applied)
-        elif isinstance(applied, Pause):
-            await _processes(self._cluster).pause(applied.nodes)
-        else:
-            await _processes(self._cluster).kill(applied.nodes)
-
-    async def _undo(self, fault: _Open) -> None:
-        applied = fault.applied
-        if isinstance(applied, LinkFault):
-            await _network(self._cluster).undo(fault.id)
-            return
-        processes, wanted = _processes(self._cluster), self._wanted(fault)
-        alive = [node for node in applied.nodes if wanted[node] != "dead"]
-        if isinstance(applied, Pause):
-            await processes.resume([node for node in alive if wanted[node] == "running"])
-        else:
-            await processes.restart(alive)
-            stalled = [node for node in alive if wanted[node] == "paused"]
-            if stalled:  # a new process knows nothing of the pause that its predecessor was under
-                await processes.pause(stalled)
-
-    def _wanted(self, without: _Open) -> dict[str, ProcessState]:
-        """What the nodes of a fault should be by the others that are open."""
-        assert isinstance(without.applied, NodeFault)
-        dead = {node for kill in self._others(Kill, without) for node in kill.nodes}
-        paused = {node for pause in self._others(Pause, without) for node in pause.nodes}
-        return {
-            node: "dead" if node in dead else "paused" if node in paused else "running"
-            for node in without.applied.nodes
-        }
-
-    def _others(self, kind: type[F], without: _Open | None = None) -> list[F]:
-        """The concrete faults of a kind that are open, except one."""
-        faults = [o.applied for o in self._open.values() if o is not without]
-        return [applied for applied in faults if isinstance(applied, kind)]
-
-    async def _effect(self, fault: _Open) -> Evidence:
-        if isinstance(fault.applied, NodeFault):
-            return evidence.of_nodes(fault.applied, await self._states())
-        return evidence.of_links(fault.applied, fault.before, await self._readings())
-
-    async def _absence(self, fault: _Open) -> Evidence:
-        """Is the fault, which was undone, gone?"""
-        applied = fault.applied
-        if isinstance(applied, NodeFault):
-            return evidence.of_states(self._wanted(fault), await self._states())
-        busy = {
-            link
-            for other in self._open.values()
-            if other is not fault and isinstance(other.applied, LinkFault)
-            for link in other.applied.links
-        }
-        free = [link for link in applied.links if link not in busy]
-        return evidence.of_healing(applied, free, fault.before, await self._readings())
-
-    async def _wholeness(self) -> Evidence:
-        """Does every node run, and is every link open?"""
-        states, readings = await self._states(), await self._readings()
-        shut = [link for link, reading in readings.items() if not reading.reachable]
-        ill = {node: state for node, state in states.items() if state != "running"}
-        seen = {"states": ill, "unreachable": list(link_names(shut)), "links": len(readings)}
-        return Evidence(not ill and not shut, seen)
-
-    async def _revive(self) -> None:
-        """Also what no fault of ours paused or ended: final reads want every node."""
-        if self._cluster.processes is None:
-            return
-        states = await self._states()
-        processes = self._cluster.processes
-        await _limited(processes.resume([n for n, s in states.items() if s == "paused"]))
-        await _limited(processes.restart([n for n, s in states.items() if s == "dead"]))
-
     async def _settled(
         self, probe: Callable[[], Awaitable[Evidence]], limit_s: float = SETTLE_LIMIT_S
     ) -> Evidence:
@@ -320,14 +212,6 @@ class Disruption:
             if found.in_effect or self._clock.now_ns() >= end_ns:
                 return found
             await sleep(self._clock, PROBE_EVERY_S)
-
-    async def _states(self) -> dict[str, ProcessState]:
-        processes = self._cluster.processes
-        return {} if processes is None else await _limited(processes.states())
-
-    async def _readings(self) -> Readings:
-        network = self._cluster.network
-        return {} if network is None else await _limited(network.measure())
 
     def _note(self, f: str, value: dict[str, Any]) -> None:
         try:
@@ -342,27 +226,10 @@ class Disruption:
         return Evidence(in_effect=False, observed={"error": words})
 
     def _at_s(self) -> float:
-        return round((self._clock.now_ns() - self._origin_ns) / NS_PER_S, 6)
+        return round((self._clock.now_ns() - self._origin_ns) / NS_PER_S, 9)
 
     async def _until(self, at_s: float) -> None:
         await sleep_until(self._clock, self._origin_ns + round(at_s * NS_PER_S))
-
-
-async def _limited(call: Awaitable[T], limit_s: float = CALL_LIMIT_S) -> T:
-    async with asyncio.timeout(limit_s):
-        return await call
-
-
-def _network(cluster: Breakable) -> Network:
-    if cluster.network is None:
-        raise ValueError("this cluster offers no network to break")
-    return cluster.network
-
-
-def _processes(cluster: Breakable) -> Processes:
-    if cluster.processes is None:
-        raise ValueError("this cluster offers no processes to break")
-    return cluster.processes
 
 
 def _plain(fault: Fault) -> Any:
@@ -376,7 +243,18 @@ def _ills(found: Evidence) -> list[str]:
     seen = found.observed
     ills = [f"node {node} is {state}" for node, state in seen.get("states", {}).items()]
     ills += [f"link {link} is not open" for link in seen.get("unreachable", ())]
+    ills += [f"the disk of {node} is full" for node in seen.get("full", ())]
+    ills += [
+        f"the clock of {node} is {clock['offset_ms']:+.0f} ms off, at rate {clock['rate']:g}"
+        for node, clock in seen.get("clocks", {}).items()
+    ]
     return [f"after the final heal {ill}" for ill in ills] or ["the final heal was not verified"]
+
+
+_LOST = (
+    "{} did not run again after its disk was corrupted: it counts as lost, and the system is "
+    "judged on the other nodes"
+)
 
 
 def _told(found: Evidence) -> dict[str, Any]:

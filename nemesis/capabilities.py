@@ -11,15 +11,25 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
-from nemesis.faults import Fault, Link, LinkFault, NodeFault, tag
+from nemesis.faults import (
+    ClientFault,
+    ClockFault,
+    DiskFault,
+    Fault,
+    Link,
+    LinkFault,
+    ProcessFault,
+    TraitorFault,
+    tag,
+)
 from nemesis.resolution import describe, nodes_min, problems
 from nemesis.schedule import Schedule
 
-Capability = Literal["network", "processes"]
+Capability = Literal["network", "processes", "disks", "clocks", "clients", "traitors"]
 
 ProcessState = Literal["running", "paused", "dead"]
 
@@ -38,6 +48,36 @@ class LinkReading(msgspec.Struct, frozen=True, omit_defaults=True):
     duplicated: int
     reordered: int
     delayed: int
+    corrupted: int = 0
+
+
+class DiskReading(msgspec.Struct, frozen=True):
+    """What the disk of a node is like, measured, whether the node runs or not.
+
+    `full`: a write of a probe fails now. `sync_ms`: how long a sync of a probe takes now. `lost`
+    and `corrupted` count records since the cluster started: those that a power failure took, and
+    those whose bits were flipped.
+    """
+
+    full: bool
+    sync_ms: float
+    lost: int
+    corrupted: int
+
+
+class ClockReading(msgspec.Struct, frozen=True):
+    """What the clock of a node shows, measured against the time of the cluster. `offset_ms`: how
+    far it is ahead (negative: behind). `rate`: what it gains of a second that passes now: 1.0 if
+    it is right, 1.1 if it is a tenth too fast, 0.0 while it stands still."""
+
+    offset_ms: float
+    rate: float
+
+
+class TraitorReading(msgspec.Struct, frozen=True):
+    """`lies`: the messages of a node that were not what its program sent, since the start."""
+
+    lies: int
 
 
 class Network(Protocol):
@@ -55,12 +95,12 @@ class Network(Protocol):
 
 @runtime_checkable
 class Judging(Protocol):
-    """A Network may say beforehand that its links cannot carry a fault, e.g. that a byte stream of
+    """Any capability may say beforehand that it cannot do a fault, e.g. that a byte stream of
     unknown framing cannot lose messages. One that does not is asked by applying it."""
 
-    def refusal(self, fault: LinkFault) -> str | None:
-        """Why not, as a sentence with what would enable it; None if it can. The fault may be an
-        intent or concrete."""
+    def refusal(self, fault: Any) -> str | None:
+        """Why not, as a sentence with what would enable it; None if it can. The fault is of a kind
+        that needs this capability, free of mistakes, an intent or concrete."""
         ...
 
 
@@ -82,6 +122,55 @@ class Processes(Protocol):
         ...
 
 
+class Disks(Protocol):
+    """A cluster that offers disks offers processes too: undoing a fault of disks starts nobody,
+    since another fault may still hold a node dead. Who is to run again is started through them."""
+
+    async def apply(self, id: int, fault: DiskFault) -> None:  # noqa: A002
+        """Put a concrete fault in force. Where it is deadly, the nodes are dead on return, and what
+        was to be lost or damaged is. The same fault again under its id changes nothing."""
+        ...
+
+    async def undo(self, id: int) -> None:  # noqa: A002
+        """The disk has room again, or its speed; what is lost or damaged stays so."""
+        ...
+
+    async def measure(self) -> dict[str, DiskReading]: ...
+
+
+class Clocks(Protocol):
+    async def apply(self, id: int, fault: ClockFault) -> None:  # noqa: A002
+        """Put a concrete fault in force. Faults of one clock add up, offsets and drifts alike."""
+        ...
+
+    async def undo(self, id: int) -> None:  # noqa: A002
+        """Take back its offset and all that its drift has gained; a clock that is then ahead
+        stands still until its time has come."""
+        ...
+
+    async def measure(self) -> dict[str, ClockReading]: ...
+
+
+class Clients(Protocol):
+    async def crash(self, share: float) -> int:
+        """End so many of the clients without a word, at least one; the connections cut."""
+        ...
+
+    async def measure(self) -> int:
+        """The clients crashed since the cluster started."""
+        ...
+
+
+class Traitors(Protocol):
+    async def apply(self, id: int, fault: TraitorFault) -> None: ...  # noqa: A002
+
+    async def undo(self, id: int) -> None:  # noqa: A002
+        """Honest again; what was said is not unsaid."""
+        ...
+
+    async def measure(self) -> dict[str, TraitorReading]: ...
+
+
 class Breakable(Protocol):
     """The side of a cluster that the nemesis sees."""
 
@@ -94,6 +183,18 @@ class Breakable(Protocol):
     @property
     def processes(self) -> Processes | None: ...
 
+    @property
+    def disks(self) -> Disks | None: ...
+
+    @property
+    def clocks(self) -> Clocks | None: ...
+
+    @property
+    def clients(self) -> Clients | None: ...
+
+    @property
+    def traitors(self) -> Traitors | None: ...
+
     async def leaders(self) -> tuple[str, ...]:
         """The nodes that believe they lead now, asked from them; empty if none or unknown."""
         ...
@@ -101,7 +202,10 @@ class Breakable(Protocol):
 
 def needs(fault: Fault) -> Capability:
     """The capability without which a cluster cannot do this fault."""
-    return "processes" if isinstance(fault, NodeFault) else "network"
+    for faults, capability in _NEEDS:
+        if isinstance(fault, faults):
+            return capability
+    raise AssertionError(f"no capability is known for {tag(fault)}")
 
 
 def refusals(schedule: Schedule, cluster: Breakable) -> list[str]:
@@ -109,33 +213,72 @@ def refusals(schedule: Schedule, cluster: Breakable) -> list[str]:
 
     Each reason is given once, with the number of faults it strikes.
     """
+    lacking: dict[Capability, list[Fault]] = {}
     reasons: dict[str, list[Fault]] = {}
     for fault in schedule.faults():
-        for reason in _reasons(fault, cluster):
+        wrong = problems(fault, cluster.nodes)
+        missing = None if wrong else _missing(fault, cluster)
+        if missing is not None:
+            lacking.setdefault(missing, []).append(fault)
+            continue
+        for reason in wrong or _reasons(fault, cluster):
             reasons.setdefault(reason, []).append(fault)
-    return [f"{reason} ({_which(faults)})" for reason, faults in reasons.items()]
+    return [
+        *(
+            f"{_lack(capability, faults)} ({_which(faults)})"
+            for capability, faults in lacking.items()
+        ),
+        *(f"{reason} ({_which(faults)})" for reason, faults in reasons.items()),
+    ]
+
+
+def _missing(fault: Fault, cluster: Breakable) -> Capability | None:
+    """What the cluster would have to offer, and does not."""
+    wanted: list[Capability] = [needs(fault)]
+    if isinstance(fault, DiskFault):
+        wanted.append("processes")  # which start the nodes that died of it
+    return next((capability for capability in wanted if getattr(cluster, capability) is None), None)
 
 
 def _reasons(fault: Fault, cluster: Breakable) -> list[str]:
-    wrong = problems(fault, cluster.nodes)
-    if wrong:
-        return wrong
-    if getattr(cluster, needs(fault)) is None:
-        return [_LACKING[needs(fault)].format(kind=tag(fault))]
+    """What else speaks against a fault for which the cluster has what it needs."""
     least = nodes_min(fault)
     if len(cluster.nodes) < least:
         return [f"{describe(fault)} means nothing with fewer than {least} nodes"]
-    if not isinstance(fault, NodeFault) and isinstance(cluster.network, Judging):
-        reason = cluster.network.refusal(fault)
-        return [reason] if reason else []
-    return []
+    offered = getattr(cluster, needs(fault))
+    reason = offered.refusal(fault) if isinstance(offered, Judging) else None
+    return [reason] if reason else []
 
+
+def _lack(capability: Capability, faults: Sequence[Fault]) -> str:
+    kinds = [f"'{kind}'" for kind in dict.fromkeys(tag(fault) for fault in faults)]
+    if len(kinds) == 1:
+        return f"{kinds[0]} needs {_LACKING[capability]}"
+    return f"{', '.join(kinds[:-1])} and {kinds[-1]} need {_LACKING[capability]}"
+
+
+_NEEDS: tuple[tuple[Any, Capability], ...] = (
+    (LinkFault, "network"),
+    (ProcessFault, "processes"),
+    (DiskFault, "disks"),
+    (ClockFault, "clocks"),
+    (ClientFault, "clients"),
+    (TraitorFault, "traitors"),
+)
 
 _LACKING: dict[Capability, str] = {
-    "network": "'{kind}' needs links that can be broken, which this cluster does not offer: use a "
+    "network": "links that can be broken, which this cluster does not offer: use a "
     "cluster with a network (local), or packages without it (crashes, pauses)",
-    "processes": "'{kind}' needs processes that can be signalled, which this cluster does not "
+    "processes": "processes that can be signalled, which this cluster does not "
     "offer: use a cluster that owns its nodes (local), or packages without it (partitions, links)",
+    "disks": "disks that can fail, which this cluster does not offer: use "
+    "--cluster simulated, or packages without it (crashes, chaos)",
+    "clocks": "clocks that can be set, which this cluster does not offer: use "
+    "--cluster simulated, or packages without it (pauses, chaos)",
+    "clients": "clients that can be ended from outside, which this cluster does not "
+    "offer: use --cluster simulated, or packages without it (clients, chaos)",
+    "traitors": "nodes that can be made to lie, which this cluster does not offer: "
+    "use --cluster simulated with failure=byzantine, or packages without it (links, chaos)",
 }
 
 

@@ -4,9 +4,12 @@ Rules
 1. A fault is in effect when measurement shows it on everything it was aimed at; what was ordered
    counts for nothing. The measurement is kept, so that a reader can disagree.
 2. Cuts and delays show in a probe sent now; loss, duplication, reordering and throttling act on
-   traffic and show in counters, compared with those from before the fault.
+   traffic and show in counters, compared with those from before the fault. So do lost and damaged
+   records, lies, and crashed clients.
 3. Faults add up: a link on which another fault is still in force says nothing against the undoing
    of this one.
+
+Here are links and processes; `symptoms` has disks, clocks, clients and traitors.
 """
 
 from __future__ import annotations
@@ -19,11 +22,13 @@ import msgspec
 
 from nemesis.capabilities import LinkReading
 from nemesis.faults import (
+    Corrupt,
+    Hold,
     Link,
     LinkFault,
     Lose,
-    NodeFault,
     Partition,
+    ProcessFault,
     Reorder,
     Slow,
     Throttle,
@@ -33,7 +38,7 @@ from nemesis.faults import (
 
 Readings = Mapping[Link, LinkReading]
 
-COUNTERS = ("forwarded", "dropped", "duplicated", "reordered", "delayed")
+COUNTERS = ("forwarded", "dropped", "duplicated", "reordered", "delayed", "corrupted")
 
 # A probe of a slow link must show this share of the mean: half of it leaves room for jitter, and
 # of an exponential distribution the median is 0.69 of the mean, with a wide spread.
@@ -50,7 +55,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
 def of_links(fault: LinkFault, before: Readings, now: Readings) -> Evidence:
     """Of a concrete fault of links; `before` was read before it was applied."""
-    if isinstance(fault, Partition):
+    if isinstance(fault, Partition | Hold):
         unread = [link for link in fault.links if link not in now]
         still_open = [link for link in fault.links if link in now and now[link].reachable]
         effect = bool(fault.links) and not still_open and not unread
@@ -62,8 +67,8 @@ def of_links(fault: LinkFault, before: Readings, now: Readings) -> Evidence:
     return Evidence(counted[_counter(fault)] > 0, {"frames": counted})
 
 
-def of_nodes(fault: NodeFault, states: Mapping[str, str]) -> Evidence:
-    """Of a concrete fault of nodes: all of them must be dead, or paused."""
+def of_processes(fault: ProcessFault, states: Mapping[str, str]) -> Evidence:
+    """Of a concrete fault of processes: all of them must be dead, or paused."""
     wanted = "dead" if tag(fault) == "kill" else "paused"
     return of_states(dict.fromkeys(fault.nodes, wanted), states)
 
@@ -110,6 +115,8 @@ def _counter(fault: LinkFault) -> str:
         return "dropped"
     if isinstance(fault, Reorder):
         return "reordered"
+    if isinstance(fault, Corrupt):
+        return "corrupted"
     return "delayed" if isinstance(fault, Throttle) else "duplicated"
 
 

@@ -3,8 +3,9 @@
 Rules
 1. A fault is frozen and serialisable; its `fault` tag names it in schedules, ledgers and reports.
 2. A fault is written with an intent (a topology, a target) and becomes concrete when it is
-   resolved against the cluster: `links` or `nodes` are then filled in. Only concrete faults are
-   applied, and both forms are recorded.
+   resolved against the cluster: `links` or `nodes` are then filled in (clients have no names, so
+   a fault of clients is concrete as it is). Only concrete faults are applied, and both forms are
+   recorded.
 3. Every fault can be undone by the identity it was applied under. Faults overlap: what a link does
    is the sum of all faults applied to it, and undoing one leaves the others in force.
 4. Links are directed: (a, b) carries what a sends to b. The clients together are the host CLIENT.
@@ -13,6 +14,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Iterable
+from random import Random
 from typing import Literal
 
 import msgspec
@@ -86,6 +88,25 @@ class Throttle(_Fault, frozen=True, tag="throttle"):
     links: tuple[Link, ...] = ()
 
 
+class Hold(_Fault, frozen=True, tag="hold"):
+    """Links keep what they carry, and let it go in its order when this is undone: old messages
+    arrive long after newer ones of others. `direction` is seen from the target: 'out' holds what
+    it sends, 'in' what is sent to it."""
+
+    target: str = "all"
+    direction: Literal["both", "out", "in"] = "both"
+    links: tuple[Link, ...] = ()
+
+
+class Corrupt(_Fault, frozen=True, tag="corrupt"):
+    """Alter each frame with `probability`, unnoticed by the transport. Paxos assumes that this
+    never happens: a system without checksums of its own may break, and is not to blame."""
+
+    target: str = "all"
+    probability: float = 0.2
+    links: tuple[Link, ...] = ()
+
+
 class Kill(_Fault, frozen=True, tag="kill"):
     """SIGKILL the nodes; undone by starting them again on the data they left."""
 
@@ -100,9 +121,98 @@ class Pause(_Fault, frozen=True, tag="pause"):
     nodes: tuple[str, ...] = ()
 
 
-LinkFault = Partition | Slow | Lose | Duplicate | Reorder | Throttle
-NodeFault = Kill | Pause
-Fault = LinkFault | NodeFault
+class LoseUnsynced(_Fault, frozen=True, tag="lose-unsynced"):
+    """The power fails: the nodes die, and of what they wrote only what was synced is left. With
+    `torn`, the first write that is lost may leave a part of itself. Undone by starting them."""
+
+    target: str = "one"
+    torn: bool = True
+    nodes: tuple[str, ...] = ()
+
+
+class CorruptDisk(_Fault, frozen=True, tag="corrupt-disk"):
+    """The nodes die, and bits of `records` of what each had stored flip, but not of the last one:
+    nobody can tell that from a write which a crash cut short, and may forget it in good faith.
+    Undone by starting them; one that sees the damage and refuses to start is lost, and right."""
+
+    target: str = "expendable"
+    records: int = 1
+    nodes: tuple[str, ...] = ()
+
+
+class FillDisk(_Fault, frozen=True, tag="fill-disk"):
+    """Writes fail from now on. Undone by freeing the disk and starting the nodes that died of
+    it."""
+
+    target: str = "one"
+    nodes: tuple[str, ...] = ()
+
+
+class SlowDisk(_Fault, frozen=True, tag="slow-disk"):
+    """A sync takes `mean_ms` milliseconds on average, drawn from an exponential distribution."""
+
+    target: str = "one"
+    mean_ms: float = 100.0
+    nodes: tuple[str, ...] = ()
+
+
+class SkewClock(_Fault, frozen=True, tag="skew-clock"):
+    """The clocks jump by `offset_ms` at once and from then on gain `drift` (0.1: a tenth more than
+    passes; -0.1: a tenth less). A clock never goes back: it stands still until the time that it
+    shows has come. Undone by setting it right, in the same way."""
+
+    target: str = "one"
+    offset_ms: float = 0.0
+    drift: float = 0.0
+    nodes: tuple[str, ...] = ()
+
+
+class CrashClients(_Fault, frozen=True, tag="crash-clients"):
+    """`share` (0 to 1, at least one client) of the clients vanish with their connections; what
+    they had asked for may or may not happen. Others take their places; nothing is undone."""
+
+    share: float = 0.5
+
+
+class Betray(_Fault, frozen=True, tag="betray"):
+    """The nodes lie from now on, until this is undone. 'alter': what they report is changed;
+    'equivocate': each peer is told something else; 'forge': ballots that are not theirs. Paxos
+    assumes that nobody lies: this breaks a correct implementation, and shows that it does."""
+
+    target: str = "one"
+    behaviour: Literal["alter", "equivocate", "forge"] = "alter"
+    nodes: tuple[str, ...] = ()
+
+
+# By what they need of a cluster (see capabilities).
+LinkFault = Partition | Slow | Lose | Duplicate | Reorder | Throttle | Hold | Corrupt
+ProcessFault = Kill | Pause
+DiskFault = LoseUnsynced | CorruptDisk | FillDisk | SlowDisk
+ClockFault = SkewClock
+ClientFault = CrashClients
+TraitorFault = Betray
+
+# By what they strike: a LinkFault has `links`, a NodeFault has `nodes`, a ClientFault neither.
+NodeFault = ProcessFault | DiskFault | ClockFault | TraitorFault
+Fault = LinkFault | NodeFault | ClientFault
+
+# These hold their nodes dead until they are undone.
+DeadlyFault = Kill | LoseUnsynced | CorruptDisk
+
+
+def slowness_ms(fault: Slow, random: Random) -> float:
+    """One delay drawn from the distribution of the fault, in milliseconds, never negative."""
+    mean, jitter = fault.mean_ms, fault.jitter_ms
+    match fault.distribution:
+        case "constant":
+            delay_ms = mean
+        case "uniform":
+            delay_ms = random.uniform(mean - jitter, mean + jitter)
+        case "normal":
+            delay_ms = random.gauss(mean, jitter)
+        case "exponential":
+            delay_ms = random.expovariate(1 / mean) if mean > 0 else 0.0
+    return max(0.0, delay_ms)
 
 
 class Undo(msgspec.Struct, frozen=True, tag="undo", tag_field="action"):
@@ -115,14 +225,21 @@ class Undo(msgspec.Struct, frozen=True, tag="undo", tag_field="action"):
 
 def inverse(fault: Fault, id: int) -> Undo:  # noqa: A002 - the ledger's word
     """What undoes a concrete fault that was applied under `id`."""
-    if isinstance(fault, NodeFault):
-        return Undo(id, undo_name(fault), fault.nodes)
-    return Undo(id, undo_name(fault), link_names(fault.links))
+    return Undo(id, undo_name(fault), struck(fault))
 
 
 def undo_name(fault: Fault) -> str:
     """What undoing the fault is called in histories and ledgers."""
-    return {"kill": "restart", "pause": "resume"}.get(tag(fault), "heal")
+    if isinstance(fault, DeadlyFault):
+        return "restart"
+    return {"pause": "resume", "hold": "release", "fill-disk": "free"}.get(tag(fault), "heal")
+
+
+def struck(fault: Fault) -> tuple[str, ...]:
+    """The names of the nodes or links that a concrete fault strikes; of clients, all as one."""
+    if isinstance(fault, ClientFault):
+        return (CLIENT,)
+    return fault.nodes if isinstance(fault, NodeFault) else link_names(fault.links)
 
 
 def link_names(links: Iterable[Link]) -> tuple[str, ...]:

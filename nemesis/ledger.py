@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import msgspec
 
@@ -50,6 +50,25 @@ class Done(msgspec.Struct, frozen=True, tag="done", tag_field="entry"):
 
 Entry = FaultEntry | ProcessEntry
 _LINE = msgspec.json.Decoder(FaultEntry | ProcessEntry | Done)
+
+
+class Entries(Protocol):
+    """What is told of faults before they are applied, and when they are undone."""
+
+    def fault(self, id: int, fault: Fault) -> int:  # noqa: A002
+        """An entry's number."""
+        ...
+
+    def done(self, number: int) -> None: ...
+
+
+class NoEntries:
+    """For a world that ends with its process: nothing of it is left to undo."""
+
+    def fault(self, id: int, fault: Fault) -> int:  # noqa: A002, ARG002
+        return 0
+
+    def done(self, number: int) -> None: ...
 
 
 class LedgerError(ValueError):

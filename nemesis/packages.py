@@ -7,6 +7,8 @@ Rules
 3. `default` must expose a consensus implementation that breaks one rule of Paxos, within three
    runs of half a minute on five nodes. Each of its slots exists because some broken promise shows
    only there; the story of each scene says which.
+4. A correct system stays VALID under every package but `byzantine`, which goes beyond what Paxos
+   assumes, on purpose. `everything` needs a cluster that offers all but damage and treason.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from nemesis import plans, scenes
+from nemesis import plans, scenes, storms, worlds
 from nemesis.names import unknown
 from nemesis.plans import Deck
 from nemesis.schedule import Schedule
@@ -94,6 +96,7 @@ _PARTITIONS: Deck = (
     (scenes.ONE_CUT_OFF, scenes.THIRD_CUT_OFF),
     (scenes.ONE_WAY, scenes.LEADER_DEAF, scenes.LEADER_MUTE),
     (scenes.LEADER_RESET,),
+    (scenes.RAGGED, scenes.RAGGED_HEAL),
 )
 
 _CRASHES: Deck = (
@@ -131,6 +134,53 @@ _FLAPPING: Deck = (
     (scenes.CRASH_LOOP,),
 )
 
+_POWER: Deck = (
+    (worlds.POWER_OFF_LEADER,),
+    (worlds.POWER_CUT, worlds.POWER_OFF_MAJORITY),
+    (worlds.SLOW_THEN_DARK,),
+    (worlds.POWER_FLICKERS,),
+)
+
+_SLOW_DISKS: Deck = ((worlds.LEADER_DISK_SLOW,),)
+
+_FULL_DISKS: Deck = (
+    (worlds.LEADER_DISK_FULL,),
+    (worlds.MINORITY_DISKS_FULL, worlds.DISKS_FULL),
+)
+
+_CLOCKS: Deck = (
+    (worlds.LEADER_CLOCK_AHEAD,),
+    (worlds.LEADER_CLOCK_STOPS,),
+    (worlds.LEADER_CLOCK_SLOW, worlds.LEADER_OUT_OF_TIME),
+    (worlds.CLOCKS_DRIFT,),
+    (worlds.CLOCKS_JUMP, worlds.CLOCKS_FLICKER),
+)
+
+_HOLDS: Deck = (
+    (worlds.LEADER_HELD,),
+    (worlds.OLD_NEWS,),
+    (worlds.LATE_ANSWERS,),
+    (worlds.MINORITY_HELD, worlds.HELD_BREATH),
+)
+
+_CLIENT_CRASHES: Deck = (
+    (worlds.HALF_OF_CLIENTS_CRASH,),
+    (worlds.CLIENTS_AND_LEADER_CRASH,),
+)
+
+_CORRUPTION: Deck = (
+    (worlds.CORRUPTED,),
+    (worlds.CORRUPTED_WIDELY,),
+    (worlds.CORRUPTED_THEN_LEADER_LOST,),
+)
+
+_BYZANTINE: Deck = (
+    (worlds.REPORTS_ALTERED,),
+    (worlds.LEADER_EQUIVOCATES,),
+    (worlds.BALLOTS_FORGED,),
+    (worlds.MESSAGES_ALTERED,),
+)
+
 PACKAGES: dict[str, Package] = {
     p.name: p
     for p in (
@@ -148,8 +198,42 @@ PACKAGES: dict[str, Package] = {
         Package("flapping", "Faults that come and go several times a second.", (_FLAPPING,)),
         Package(
             "chaos",
-            "Everything, with bad links beside the rest.",
+            "All of the above, with bad links beside the rest.",
             ((*_DEFAULT, *_CLIENTS, *_FLAPPING), (*_LINKS, *_PAUSES[1:2])),
+        ),
+        Package(
+            "disks",
+            "Power fails and takes what was not synced; disks are slow or full.",
+            ((*_POWER, *_SLOW_DISKS, *_FULL_DISKS),),
+        ),
+        Package("clocks", "Clocks jump, drift apart and stand still.", (_CLOCKS,)),
+        Package("holds", "Links keep their messages and let them go late, in order.", (_HOLDS,)),
+        Package(
+            "storm",
+            "Short faults of many kinds, two at a time, and bad weather on links and disks.",
+            storms.STORM,
+        ),
+        Package("client-crashes", "Clients vanish, their requests do not.", (_CLIENT_CRASHES,)),
+        Package(
+            "corruption",
+            "Records on disks are damaged, on fewer than half of the nodes; a node that sees it "
+            "and does not run is lost, and right.",
+            (_CORRUPTION,),
+        ),
+        Package(
+            "byzantine",
+            "Nodes lie and messages are altered. Paxos does not stand this, nor claims to: expect "
+            "INVALID of a correct implementation.",
+            (_BYZANTINE,),
+        ),
+        Package(
+            "everything",
+            "Chaos, disks, clocks, holds and client crashes, many at a time: all that a correct "
+            "implementation stands.",
+            (
+                (*_DEFAULT, *_CLIENTS, *_FLAPPING, *_POWER, *_FULL_DISKS, *_HOLDS),
+                (*_LINKS, *_PAUSES[1:2], *_SLOW_DISKS, *_CLOCKS, *_CLIENT_CRASHES),
+            ),
         ),
     )
 }

@@ -18,9 +18,10 @@ from itertools import zip_longest
 from pathlib import Path
 
 from nemesis import packages, topologies
+from nemesis.capabilities import needs
 from nemesis.faults import CLIENT, Link
 from nemesis.plans import Deck
-from nemesis.resolution import describe
+from nemesis.resolution import FAULTS, describe
 from nemesis.targets import TARGETS, size
 
 DRAWN = (3, 4, 5)  # numbers of nodes in the manual
@@ -66,7 +67,8 @@ def rewritten(page: str) -> str:
 
 
 def block(name: str) -> str:
-    """A generated block: 'topologies', 'targets', 'packages' or 'scenes of PACKAGE'."""
+    """A generated block: 'topologies', 'targets', 'packages', 'capabilities' or 'scenes of
+    PACKAGE'."""
     kind, _, of = name.partition(" of ")
     if kind == "scenes":
         return _scenes(packages.package(of).decks)
@@ -100,8 +102,20 @@ def _targets() -> str:
 
 
 def _packages() -> str:
-    rows = [f"| `{p.name}` | {p.summary} |" for p in packages.PACKAGES.values()]
-    return "\n".join(["| package | what it does |", "|---|---|", *rows])
+    rows = []
+    for package in packages.PACKAGES.values():
+        scenes = [scene for deck in package.decks for slot in deck for scene in slot]
+        wanted = dict.fromkeys(needs(act.fault) for scene in scenes for act in scene.acts)
+        rows.append(f"| `{package.name}` | {package.summary} | {', '.join(wanted)} |")
+    return "\n".join(["| package | what it does | needs |", "|---|---|---|", *rows])
+
+
+def _capabilities() -> str:
+    kinds: dict[str, list[str]] = {}
+    for kind, fault in FAULTS.items():
+        kinds.setdefault(needs(fault()), []).append(f"`{kind}`")
+    rows = [f"| {capability} | {', '.join(faults)} |" for capability, faults in kinds.items()]
+    return "\n".join(["| capability | faults that need it |", "|---|---|", *rows])
 
 
 def _scenes(decks: Sequence[Deck]) -> str:
@@ -118,6 +132,7 @@ _BLOCKS: dict[str, Callable[[], str]] = {
     "topologies": _topologies,
     "targets": _targets,
     "packages": _packages,
+    "capabilities": _capabilities,
 }
 
 

@@ -13,6 +13,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from random import Random
 
 import msgspec
@@ -93,6 +94,13 @@ def flap(fault: Fault, times: int, start: float = 0.0, stop: float = 1.0) -> tup
     width = (stop - start) / (2 * times - 1)
     begins = [start + 2 * i * width for i in range(times)]
     return tuple(Act(fault, begin, min(begin + width, stop)) for begin in begins)
+
+
+def in_turn(fault: Fault, times: int, start: float = 0.0, stop: float = 1.0) -> tuple[Act, ...]:
+    """`fault` as often between two shares of a scene, with nothing between: each time it is
+    resolved anew, so it strikes others."""
+    edges = [start + (stop - start) * i / times for i in range(times + 1)]
+    return tuple(Act(fault, *span) for span in pairwise(edges))
 
 
 def _track(deck: Deck, rng: Random, duration_s: float, nodes: int) -> tuple[Step, ...]:

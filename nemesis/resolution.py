@@ -20,17 +20,29 @@ import msgspec
 from nemesis import targets, topologies
 from nemesis.faults import (
     CLIENT,
+    Betray,
+    ClientFault,
+    Corrupt,
+    CorruptDisk,
+    CrashClients,
     Duplicate,
     Fault,
+    FillDisk,
+    Hold,
     Kill,
     Link,
+    LinkFault,
     Lose,
+    LoseUnsynced,
     NodeFault,
     Partition,
     Pause,
     Reorder,
+    SkewClock,
     Slow,
+    SlowDisk,
     Throttle,
+    struck,
     tag,
 )
 from nemesis.names import unknown
@@ -38,8 +50,15 @@ from nemesis.targets import Choice, View
 
 FAULTS: dict[str, type[Fault]] = {
     t.__struct_config__.tag: t  # type: ignore[misc]
-    for t in (Partition, Slow, Lose, Duplicate, Reorder, Throttle, Kill, Pause)
+    for t in (
+        *(Partition, Slow, Lose, Duplicate, Reorder, Throttle, Hold, Corrupt),
+        *(Kill, Pause, LoseUnsynced, CorruptDisk, FillDisk, SlowDisk, SkewClock),
+        *(CrashClients, Betray),
+    )
 }
+
+# Of a byte stream between a client and a node these would be the transport's fault.
+_FRAME_FAULT = Lose | Duplicate | Reorder | Corrupt
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -57,7 +76,7 @@ def resolve(fault: Fault, view: View, rng: Random) -> Resolved:
     troubles = problems(fault, view.nodes)
     if troubles:
         raise ValueError("; ".join(troubles))
-    if is_concrete(fault):
+    if isinstance(fault, ClientFault) or is_concrete(fault):
         return Resolved(fault)
     choice = _choose(fault, view, rng)
     notes = (choice.note,) if choice.note else ()
@@ -66,17 +85,18 @@ def resolve(fault: Fault, view: View, rng: Random) -> Resolved:
     if isinstance(fault, Partition):
         links = topologies.links_of(fault.topology, view.nodes, choice.nodes, rng)
     else:
-        touching = topologies.between(choice.nodes, view.nodes)
-        links = topologies.ordered(touching, view.nodes)
+        links = topologies.ordered(_touching(fault, choice.nodes, view.nodes), view.nodes)
     return Resolved(msgspec.structs.replace(fault, links=links), notes)
 
 
 def is_concrete(fault: Fault) -> bool:
-    return bool(fault.nodes if isinstance(fault, NodeFault) else fault.links)
+    return bool(struck(fault))
 
 
 def target_of(fault: Fault) -> str | None:
     """The target that decides whom the fault hits; None if it needs none."""
+    if isinstance(fault, ClientFault):
+        return None
     if not isinstance(fault, Partition):
         return fault.target
     topology = topologies.find(fault.topology)
@@ -91,9 +111,11 @@ def asks_leaders(fault: Fault) -> bool:
 
 def nodes_min(fault: Fault) -> int:
     """The least number of nodes with which the fault means anything."""
+    target = target_of(fault)
+    least = 1 if target is None else targets.nodes_min(target)
     if isinstance(fault, Partition):
-        return topologies.find(fault.topology).nodes_min
-    return 1 if isinstance(fault, NodeFault) else 2
+        return max(least, topologies.find(fault.topology).nodes_min)
+    return max(least, 2) if isinstance(fault, LinkFault) else least
 
 
 def problems(fault: Fault, nodes: Sequence[str] = ()) -> list[str]:
@@ -102,13 +124,15 @@ def problems(fault: Fault, nodes: Sequence[str] = ()) -> list[str]:
     found = [*_wrong_numbers(fault), *_wrong_shape(fault, nodes)]
     if isinstance(fault, NodeFault):
         found += [unknown("node", n, nodes) for n in fault.nodes if nodes and n not in nodes]
-    else:
+    elif isinstance(fault, LinkFault):
         found += [p for link in fault.links for p in _wrong_link(link, fault, nodes)]
     return [f"{tag(fault)}: {p}" for p in found]
 
 
 def describe(fault: Fault) -> str:
     """A few words for a progress line: 'kill leaders: n2', 'partition bridge: 8 links'."""
+    if isinstance(fault, ClientFault):
+        return f"{tag(fault)}: {fault.share:.0%} of them"
     whom = [fault.target]
     if isinstance(fault, Partition):
         topology = topologies.TOPOLOGIES.get(fault.topology)
@@ -127,6 +151,16 @@ def describe(fault: Fault) -> str:
 def _choose(fault: Fault, view: View, rng: Random) -> Choice:
     target = target_of(fault)
     return Choice(()) if target is None else targets.choose(target, view, rng)
+
+
+def _touching(fault: LinkFault, chosen: Sequence[str], nodes: Sequence[str]) -> list[Link]:
+    """The links between nodes that have an end, or the end that the fault asks for, in `chosen`."""
+    match fault.direction if isinstance(fault, Hold) else "both":
+        case "out":
+            return topologies.towards(chosen, nodes)
+        case "in":
+            return topologies.towards(nodes, chosen)
+    return topologies.between(chosen, nodes)
 
 
 def _sides(links: Sequence[Link]) -> list[list[str]]:
@@ -158,6 +192,10 @@ def _wrong_shape(fault: Fault, nodes: Sequence[str]) -> list[str]:
                 f"the topology {fault.topology!r} takes no target, it {whom}; got "
                 f"{fault.target!r}: leave it out, or use the topology 'isolate' or 'split'"
             )
+    if isinstance(fault, SkewClock) and fault.offset_ms == 0 and fault.drift == 0:
+        found.append("neither offset_ms nor drift is given: this would leave the clocks right")
+    if isinstance(fault, ClientFault):
+        return found
     wrong = targets.problem(fault.target, nodes)
     return [*found, wrong] if wrong else found
 
@@ -169,6 +207,10 @@ def _wrong_numbers(fault: Fault) -> list[str]:
         "jitter_ms": (0.0, 60_000.0),
         "window_ms": (0.0, 60_000.0),
         "bytes_per_s": (1.0, 1e12),
+        "records": (1, 1_000_000),
+        "offset_ms": (-60_000.0, 60_000.0),
+        "drift": (-0.9, 10.0),  # slower than a tenth is a pause
+        "share": (0.0, 1.0),
     }
     found = []
     for name, (least, most) in limits.items():
@@ -178,7 +220,7 @@ def _wrong_numbers(fault: Fault) -> list[str]:
     return found
 
 
-def _wrong_link(link: Link, fault: Fault, nodes: Sequence[str]) -> list[str]:
+def _wrong_link(link: Link, fault: LinkFault, nodes: Sequence[str]) -> list[str]:
     if link[0] == link[1]:
         return [f"the link {link[0]}>{link[1]} leads from a host to itself"]
     found = [
@@ -186,9 +228,9 @@ def _wrong_link(link: Link, fault: Fault, nodes: Sequence[str]) -> list[str]:
         for host in link
         if nodes and host not in nodes and host != CLIENT
     ]
-    if CLIENT in link and isinstance(fault, Lose | Duplicate | Reorder):
+    if CLIENT in link and isinstance(fault, _FRAME_FAULT):
         found.append(
             f"the link {link[0]}>{link[1]} joins clients and a node by a byte stream, which never "
-            "loses, repeats or reorders: cut it (partition), or make it slow"
+            "loses, repeats, reorders or alters: cut it (partition), or make it slow"
         )
     return found

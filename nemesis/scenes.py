@@ -13,7 +13,7 @@ a leader which stalls or is cut off while its clients are not is known from etcd
 from __future__ import annotations
 
 from nemesis.faults import Duplicate, Kill, Lose, Partition, Pause, Reorder, Slow, Throttle
-from nemesis.plans import Act, Range, Scene, flap
+from nemesis.plans import Act, Range, Scene, flap, in_turn
 
 DEPOSED_S = 1.8  # by then a cut-off leader has a successor
 LONG: Range = (2.4, 3.4)  # depose, and let the deposed one do harm
@@ -163,6 +163,24 @@ THIRD_CUT_OFF = Scene(
     name="a third cut off",
     story="Less than a third of the nodes is on its own.",
     acts=(Act(Partition(topology="minority-third")),),
+)
+RAGGED = Scene(
+    name="ragged links",
+    story="Some links carry, others do not, each way for itself, and other ones every time: all "
+    "views of who lives are wrong, and differ.",
+    acts=in_turn(Partition(topology="ragged"), 5),
+    length_s=(2.5, 3.5),
+)
+RAGGED_HEAL = Scene(
+    name="ragged heal",
+    story="The leader was left with a minority; then links come back one by one. A node of its "
+    "side may hear the old leader only, while that one hears the new one.",
+    acts=(
+        Act(Partition(topology="split", target="leaders-minority"), 0.0, 0.5),
+        Act(Partition(topology="frayed", target="isolated"), 0.48, 1.0),
+    ),
+    length_s=(1.6, 2.6),
+    calm_s=(0.8, 1.3),
 )
 LEADER_DEAF = Scene(
     name="leader deaf",

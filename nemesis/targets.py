@@ -8,6 +8,8 @@ Rules
 3. Nodes that run are preferred: to kill the dead proves nothing.
 4. Where a target finds nobody (no leader answers), one random node takes its place, and a note
    says so.
+5. `expendable` never comes to more nodes in a run than a correct system can lose for good: a
+   majority of nodes keeps its storage, which is what Paxos assumes.
 
 Sources: the sizes are Jepsen's (`minority` is one less than a majority, which is exactly half of
 an even number; `leaders` is a random non-empty subset of those that say they lead).
@@ -28,13 +30,15 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the cluster when a fault is resolved.
 
     `states` are those of capabilities.ProcessState; a node that is absent from it counts as
-    running. `cut` holds the links that partitions in force cut now.
+    running. `cut` holds the links that partitions in force cut now. `damaged` are the nodes whose
+    disks were corrupted on purpose since the run began: they may be lost for good.
     """
 
     nodes: tuple[str, ...]
     leaders: tuple[str, ...] = ()
     states: Mapping[str, str] = {}
     cut: frozenset[Link] = frozenset()
+    damaged: frozenset[str] = frozenset()
 
     def running(self) -> tuple[str, ...]:
         return tuple(n for n in self.nodes if self.states.get(n, "running") == "running")
@@ -56,11 +60,13 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """`pick` returns the nodes, or none if there is nobody of this description now."""
+    """`pick` returns the nodes, or none if there is nobody of this description now. With fewer
+    nodes than `nodes_min` the target means nothing."""
 
     summary: str
     pick: Callable[[View, Random], Sequence[str]]
     asks_leaders: bool = False
+    nodes_min: int = 1
 
 
 def majority(n: int) -> int:
@@ -102,6 +108,11 @@ def problem(target: str, nodes: Sequence[str]) -> str:
 def asks_leaders(target: str) -> bool:
     """Must the leaders be known to resolve this target?"""
     return target in TARGETS and TARGETS[target].asks_leaders
+
+
+def nodes_min(target: str) -> int:
+    """The least number of nodes with which the target means anything; 1 for named nodes."""
+    return TARGETS[target].nodes_min if target in TARGETS else 1
 
 
 def size(target: str, n: int) -> int:
@@ -148,6 +159,15 @@ def _with_leader(view: View, rng: Random, count: int) -> Sequence[str]:
     first = rng.choice(leaders or _pool(view))
     others = [n for n in _pool(view) if n != first]
     return [first, *rng.sample(others, min(count - 1, len(others)))]
+
+
+def _expendable(view: View, rng: Random) -> Sequence[str]:
+    whole = [n for n in view.running() if n not in view.damaged]
+    if whole and len(view.damaged) < len(view.nodes) - majority(len(view.nodes)):
+        return [rng.choice(whole)]
+    damaged = [n for n in view.nodes if n in view.damaged]
+    running = [n for n in damaged if n in view.running()]
+    return [rng.choice(running or damaged)] if damaged else ()
 
 
 def _connected(view: View) -> tuple[str, ...]:
@@ -202,6 +222,12 @@ TARGETS: dict[str, Target] = {
     "connected": Target(
         "every running node that still reaches a majority", lambda v, _: _connected(v)
     ),
+    "expendable": Target(
+        "one random node with a whole disk, as long as the others are a majority of whole disks "
+        "over the whole run; then one whose disk was corrupted before",
+        _expendable,
+        nodes_min=3,
+    ),
 }
 
 _SINGULAR = dict.fromkeys(TARGETS, "there") | {
@@ -210,4 +236,5 @@ _SINGULAR = dict.fromkeys(TARGETS, "there") | {
     "followers": "a follower",
     "isolated": "isolated",
     "connected": "connected to a majority",
+    "expendable": "expendable",
 }

@@ -2,7 +2,8 @@
 
 Rules
 1. A topology is a function of the nodes in some order and of the chosen ones among them; whoever
-   calls it shuffles the order, so the function itself has no randomness and can be drawn.
+   calls it shuffles the order, so the function itself has no randomness and can be drawn. Only
+   `ragged` and `frayed` have no shape: each link has luck of its own, the picture is an example.
 2. A link (a, b) in the result means that b no longer hears a. Symmetric cuts name both directions.
 3. Links between clients and nodes are cut only by the topologies that say so: a leader that is cut
    off from its peers is still reached by its clients, which is what makes it dangerous.
@@ -31,7 +32,8 @@ Nodes = Sequence[str]
 
 class Topology(msgspec.Struct, frozen=True, kw_only=True):
     """A shape of partition. `target`: the target it always takes; None: that of the fault, if
-    `targeted`, else it needs nobody chosen. `drawn`: the target in the picture of the manual."""
+    `targeted`, else it needs nobody chosen. `drawn`: the target in the picture of the manual.
+    `shapeless`: not what `cut` says, but any of all links, or of those that a split would cut."""
 
     summary: str
     cut: Callable[[Nodes, Nodes], Iterable[Link]]
@@ -40,6 +42,7 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True):
     shuffled: bool = True
     nodes_min: int = 2
     drawn: str = "one"
+    shapeless: bool = False
 
 
 def links_of(name: str, nodes: Nodes, chosen: Nodes, rng: Random) -> tuple[Link, ...]:
@@ -48,6 +51,9 @@ def links_of(name: str, nodes: Nodes, chosen: Nodes, rng: Random) -> tuple[Link,
     Raises ValueError on an unknown name (the nearest are offered).
     """
     topology = find(name)
+    if topology.shapeless:
+        links = _split(nodes, chosen) if topology.targeted else all_links(nodes)
+        return ordered(_some(links, rng), nodes)
     order = rng.sample(nodes, len(nodes)) if topology.shuffled else list(nodes)
     return ordered(topology.cut(order, chosen), nodes)
 
@@ -107,6 +113,10 @@ def _one_way(order: Nodes, _: Nodes) -> list[Link]:
     return towards(order[:middle], order[middle:])
 
 
+def _unheard(order: Nodes, chosen: Nodes) -> list[Link]:
+    return towards(chosen, _rest(order, chosen))
+
+
 def _deaf(order: Nodes, chosen: Nodes) -> list[Link]:
     return towards(order, chosen)
 
@@ -121,6 +131,26 @@ def _clients(_: Nodes, chosen: Nodes) -> list[Link]:
 
 def _answers_lost(_: Nodes, chosen: Nodes) -> list[Link]:
     return towards(chosen, [CLIENT])
+
+
+def _ragged(order: Nodes, _: Nodes) -> list[Link]:
+    return [(a, b) for i, a in enumerate(order) for j, b in enumerate(order) if (i - j) % 3 == 1]
+
+
+def _frayed(order: Nodes, chosen: Nodes) -> list[Link]:
+    return towards(_rest(order, chosen), chosen)
+
+
+def _some(links: Sequence[Link], rng: Random) -> list[Link]:
+    """Of these links each node misses some. How many is drawn first, so that all numbers are alike:
+    by a coin for each link a node would hardly ever hear one peer only while another hears all."""
+    cut: list[Link] = []
+    while links and not 0 < len(cut) < len(links):
+        cut = []
+        for receiver in dict.fromkeys(b for _, b in links):
+            into = [link for link in links if link[1] == receiver]
+            cut += rng.sample(into, rng.randint(0, len(into)))
+    return cut
 
 
 def _majorities_ring(order: Nodes, _: Nodes) -> list[Link]:
@@ -200,11 +230,31 @@ TOPOLOGIES: dict[str, Topology] = {
         summary="One random half is not heard by the other half, but hears it.",
         cut=_one_way,
     ),
+    "unheard": Topology(
+        summary="The target hears the rest and is not heard by it; its nodes hear one another "
+        "(drawn for a minority).",
+        cut=_unheard,
+        targeted=True,
+        drawn="minority",
+    ),
     "deaf": Topology(
         summary="The target hears no other node, and is heard.", cut=_deaf, targeted=True
     ),
     "mute": Topology(
         summary="The target is heard by no other node, and hears.", cut=_mute, targeted=True
+    ),
+    "ragged": Topology(
+        summary="Each node misses some of the others, any number: views differ.",
+        cut=_ragged,
+        shapeless=True,
+    ),
+    "frayed": Topology(
+        summary="Some of the links between the target and the rest: what is left of a split that "
+        "heals link by link (drawn for a minority).",
+        cut=_frayed,
+        targeted=True,
+        drawn="minority",
+        shapeless=True,
     ),
     "clients": Topology(
         summary="Clients and the target do not reach each other; the nodes do.",

@@ -85,6 +85,23 @@ class LocalCluster:
     def processes(self) -> NodeProcesses:
         return self._processes
 
+    # Programs as they are, on the disks and clocks of this machine: those it does not break.
+    @property
+    def disks(self) -> None:
+        return None
+
+    @property
+    def clocks(self) -> None:
+        return None
+
+    @property
+    def clients(self) -> None:
+        return None
+
+    @property
+    def traitors(self) -> None:
+        return None
+
     def address(self, node: str) -> Address:
         return self._network.address(CLIENT, node)
 

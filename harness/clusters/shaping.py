@@ -10,7 +10,8 @@ Rules
 4. Delay keeps order: due times never go back along a link. Only Reorder lets a frame be passed.
 5. A silent cut loses whole frames, those in flight included, and holds back everything else:
    pieces of a byte stream, and the opening and ending of connections, as TCP would retransmit
-   them. So a node that dies behind a cut is not seen to die before the cut heals.
+   them. So a node that dies behind a cut is not seen to die before the cut heals. A link that
+   holds keeps everything so, whole frames too; when it is let go, all is due at once, in order.
 6. Counters count what happened, when it happened, never what was meant to happen.
 """
 
@@ -24,7 +25,19 @@ from typing import Protocol
 
 import msgspec
 
-from nemesis.faults import Duplicate, LinkFault, Lose, Partition, Reorder, Slow, Throttle, tag
+from nemesis.faults import (
+    Corrupt,
+    Duplicate,
+    Hold,
+    LinkFault,
+    Lose,
+    Partition,
+    Reorder,
+    Slow,
+    Throttle,
+    slowness_ms,
+    tag,
+)
 
 DELAYED_MIN_S = 0.001  # a frame counts as delayed if it waited at least this long
 
@@ -69,6 +82,7 @@ class Rules(msgspec.Struct, frozen=True):
     """The faults of a link, sorted by what they do; `rate` is in bytes per second, inf if free."""
 
     cut: bool
+    held: bool
     reset: bool
     losses: tuple[float, ...]
     doublings: tuple[float, ...]
@@ -82,6 +96,7 @@ class Rules(msgspec.Struct, frozen=True):
         rates = [fault.bytes_per_s for fault in faults.values() if isinstance(fault, Throttle)]
         return cls(
             cut="silent" in cuts,
+            held=any(isinstance(fault, Hold) for fault in faults.values()),
             reset="reset" in cuts,
             losses=tuple(f.probability for f in faults.values() if isinstance(f, Lose)),
             doublings=tuple(f.probability for f in faults.values() if isinstance(f, Duplicate)),
@@ -157,7 +172,7 @@ class Link:
             for copy in range(copies):
                 parcel = self._parcel(lane, data, now_s)
                 parcel.copy = copy > 0
-                parcel.waits = tuple((id_, _delay_s(f, random)) for id_, f in rules.slows)
+                parcel.waits = tuple((id_, slowness_ms(f, random) / 1000) for id_, f in rules.slows)
                 parcel.holds = tuple(
                     (id_, random.uniform(0, f.window_ms) / 1000)
                     for id_, f in rules.reorders
@@ -169,7 +184,9 @@ class Link:
     def carry_chunk(self, lane: Lane, data: bytes) -> None:
         """A piece of a byte stream: it may wait, but is neither lost nor repeated nor passed."""
         parcel = self._parcel(lane, data, self._clock.time())
-        parcel.waits = tuple((id_, _delay_s(f, lane.random)) for id_, f in self.rules.slows)
+        parcel.waits = tuple(
+            (id_, slowness_ms(f, lane.random) / 1000) for id_, f in self.rules.slows
+        )
         parcel.holds = None
         self._enqueue(parcel)
         self._deliver_due()
@@ -206,7 +223,7 @@ class Link:
     def _time(self, parcel: Parcel) -> None:
         """Sets when the parcel is due under the faults in force; inf while it is held back."""
         lane = parcel.lane
-        if self.rules.cut:
+        if self.rules.cut or self.rules.held:
             parcel.due_s = inf
             return
         if parcel.action is not None:  # behind even those that Reorder holds back
@@ -276,6 +293,11 @@ class Link:
 
 def check(fault: LinkFault, framed: bool) -> str | None:
     """Why a link cannot carry the fault, as a sentence; None if it can."""
+    if isinstance(fault, Corrupt):
+        return (
+            "fault 'corrupt' needs links that alter what they carry, which those between processes "
+            "do not: use --cluster simulated, or packages without it (partitions, links, chaos)"
+        )
     if isinstance(fault, Lose | Duplicate | Reorder):
         if not framed:
             return (
@@ -288,18 +310,3 @@ def check(fault: LinkFault, framed: bool) -> str | None:
     if isinstance(fault, Throttle) and fault.bytes_per_s <= 0:
         return f"fault 'throttle' has bytes_per_s {fault.bytes_per_s}: give a rate above 0"
     return None
-
-
-def _delay_s(fault: Slow, random: Random) -> float:
-    """One delay drawn from the distribution of the fault, in seconds, never negative."""
-    mean, jitter = fault.mean_ms, fault.jitter_ms
-    match fault.distribution:
-        case "constant":
-            delay_ms = mean
-        case "uniform":
-            delay_ms = random.uniform(mean - jitter, mean + jitter)
-        case "normal":
-            delay_ms = random.gauss(mean, jitter)
-        case "exponential":
-            delay_ms = random.expovariate(1 / mean) if mean > 0 else 0.0
-    return max(0.0, delay_ms) / 1000

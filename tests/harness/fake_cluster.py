@@ -12,10 +12,11 @@ from checkers.history import Operation
 from harness.clock import ManualClock, Wakeup
 from harness.disruption import Disruption
 from nemesis.capabilities import LinkReading, ProcessState
-from nemesis.faults import CLIENT, Link, LinkFault, Partition, Slow, tag
+from nemesis.faults import CLIENT, Fault, Hold, Link, LinkFault, Partition, Slow, tag
 from nemesis.ledger import Ledger
-from nemesis.schedule import Schedule
+from nemesis.schedule import Schedule, Step
 from nemesis.topologies import all_links, between
+from tests.harness.fake_hardware import FakeClients, FakeClocks, FakeDisks, FakeTraitors
 
 NODES = ("n1", "n2", "n3", "n4", "n5")
 
@@ -38,6 +39,7 @@ class FakeCluster:
 
     `failing` maps the name of a call to what it raises. It is network and processes in one, and
     its links obey the faults that it holds, so that probes measure and do not repeat orders.
+    `refusing`: nodes that do not start once their disk was corrupted.
     """
 
     def __init__(self, *, leaders: Sequence[str] = ("n2",)) -> None:
@@ -50,6 +52,11 @@ class FakeCluster:
         self.state: dict[str, ProcessState] = dict.fromkeys(NODES, "running")
         self.traffic = 0
         self.on_call: Callable[[str], Awaitable[None]] = _nothing
+        self.disks = FakeDisks(self)
+        self.clocks = FakeClocks(self)
+        self.clients = FakeClients(self)
+        self.traitors = FakeTraitors(self)
+        self.refusing: set[str] = set()
         self._leaders = tuple(leaders)
 
     @property
@@ -60,7 +67,7 @@ class FakeCluster:
     def processes(self) -> FakeCluster:
         return self
 
-    async def _call(self, name: str, argument: Any = None) -> None:
+    async def call(self, name: str, argument: Any = None) -> None:
         self.called.append((name, argument))
         await self.on_call(name)
         if name in self.hanging:
@@ -69,27 +76,27 @@ class FakeCluster:
             raise self.failing[name]
 
     async def leaders(self) -> tuple[str, ...]:
-        await self._call("leaders")
+        await self.call("leaders")
         return self._leaders
 
     async def apply(self, id: int, fault: LinkFault) -> None:  # noqa: A002
         if not self.lying:
             self.held[id] = fault  # before it raises: a fault applied in part
-        await self._call("apply", id)
+        await self.call("apply", id)
 
     async def undo(self, id: int) -> None:  # noqa: A002
-        await self._call("undo", id)
+        await self.call("undo", id)
         self.held.pop(id, None)
 
     async def measure(self) -> dict[Link, LinkReading]:
-        await self._call("measure")
+        await self.call("measure")
         self.traffic += 10
         links = [*all_links(self.nodes), *between([CLIENT], self.nodes)]
         return {link: self._reading(link) for link in links}
 
     def _reading(self, link: Link) -> LinkReading:
         faults = [f for f in self.held.values() if link in f.links]
-        cut = any(isinstance(f, Partition) for f in faults)
+        cut = any(isinstance(f, Partition | Hold) for f in faults)
         slow_ms = sum(f.mean_ms for f in faults if isinstance(f, Slow))
         hit = {tag(f): self.traffic for f in faults}
         return LinkReading(
@@ -100,13 +107,20 @@ class FakeCluster:
             duplicated=hit.get("duplicate", 0),
             reordered=hit.get("reorder", 0),
             delayed=hit.get("throttle", 0),
+            corrupted=hit.get("corrupt", 0),
         )
 
     async def _move(self, name: str, nodes: Sequence[str], to: ProcessState) -> None:
         for node in nodes if not self.lying else ():
-            if name == "restart" or self.state[node] != "dead":
-                self.state[node] = to
-        await self._call(name, tuple(nodes))
+            if name != "restart" and self.state[node] == "dead":
+                continue
+            self.state[node] = "dead" if name == "restart" and self._dies(node) else to
+        await self.call(name, tuple(nodes))
+
+    def _dies(self, node: str) -> bool:
+        """Is it no sooner started than dead?"""
+        damaged = node in self.refusing and self.disks.corrupted[node] > 0
+        return damaged or (node in self.disks.mortal and self.disks.full(node))
 
     async def kill(self, nodes: Sequence[str]) -> None:
         await self._move("kill", nodes, "dead")
@@ -121,12 +135,13 @@ class FakeCluster:
         await self._move("resume", [n for n in nodes if self.state[n] == "paused"], "running")
 
     async def states(self) -> dict[str, ProcessState]:
-        await self._call("states")
+        await self.call("states")
         return dict(self.state)
 
     @property
     def whole(self) -> bool:
-        return not self.held and set(self.state.values()) == {"running"}
+        held = [self.held, self.disks.held, self.clocks.held, self.traitors.held]
+        return not any(held) and set(self.state.values()) == {"running"}
 
 
 class Stage:
@@ -156,3 +171,32 @@ class Stage:
 
     def lines(self, f: str) -> list[dict[str, Any]]:
         return [o.value for o in self.operations if o.f == f and "id" in o.value]
+
+
+def one_by_one(*faults: Fault) -> Schedule:
+    """Two seconds each, a second between them."""
+    steps: list[Step] = []
+    for i, fault in enumerate(faults):
+        at_s = 1.0 + i * 3.0
+        steps += [Step(at_s, i + 1, "start", fault), Step(at_s + 2.0, i + 1, "stop")]
+    return Schedule(2.0 + len(faults) * 3.0, 7, tuple(steps))
+
+
+def nested(*faults: Fault, stops: tuple[int, ...]) -> Schedule:
+    """One starts each second, then one stops each second, by the order given."""
+    starts = [Step(float(i), i, "start", fault) for i, fault in enumerate(faults, start=1)]
+    after = len(faults)
+    ends = [Step(float(after + i), id_, "stop") for i, id_ in enumerate(stops, start=1)]
+    return Schedule(after + len(stops) + 1.0, 7, (*starts, *ends))
+
+
+def outcomes(stage: Stage) -> list[tuple[str, bool, dict[str, Any]]]:
+    """What each fault and undoing came to, in order."""
+    told = [o for o in stage.operations if "in_effect" in o.value and "id" in o.value]
+    return [(o.f, o.value["in_effect"], o.value["observed"]) for o in told]
+
+
+def played(folder: Path, schedule: Schedule, cluster: FakeCluster | None = None) -> Stage:
+    stage = Stage(folder, FakeCluster() if cluster is None else cluster, schedule)
+    stage.run()
+    return stage

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from nemesis import packages
 from nemesis.capabilities import needs, refusals
-from nemesis.faults import Fault, Kill, LinkFault, Lose, Partition, Pause, Slow
+from nemesis.faults import (
+    Betray,
+    CorruptDisk,
+    Fault,
+    FillDisk,
+    Kill,
+    LinkFault,
+    Lose,
+    LoseUnsynced,
+    Partition,
+    Pause,
+    Slow,
+    tag,
+)
+from nemesis.resolution import FAULTS
 from nemesis.schedule import Schedule, Step
 
 
@@ -23,10 +39,11 @@ class Offered:
 class Cluster:
     """The side of a cluster that refusals look at."""
 
-    def __init__(self, count: int, network: Any, processes: Any) -> None:
+    def __init__(self, count: int, network: Any, processes: Any, *rest: Any) -> None:
         self.nodes = tuple(f"n{i}" for i in range(1, count + 1))
         self.network = network
         self.processes = processes
+        self.disks, self.clocks, self.clients, self.traitors = rest or (None,) * 4
 
     async def leaders(self) -> tuple[str, ...]:
         raise AssertionError("nobody is asked before the run")
@@ -38,8 +55,8 @@ def of(*faults: Fault) -> Schedule:
 
 
 def test_a_cluster_that_offers_all_refuses_nothing() -> None:
-    """Every package can be played where links and processes can be broken."""
-    cluster = Cluster(5, Offered(), Offered())
+    """Every package can be played where everything can be broken."""
+    cluster = Cluster(5, *(Offered() for _ in range(6)))
     for name in packages.PACKAGES:
         assert refusals(packages.schedule(name, 1, 60.0), cluster) == []
 
@@ -54,8 +71,8 @@ def test_a_missing_capability_is_named_once_with_the_remedy() -> None:
         "(partition halves)"
     ]
     no_processes = refusals(schedule, Cluster(5, Offered(), None))
-    assert [s.split(" needs ")[0] for s in no_processes] == ["'kill'", "'pause'"]
-    assert no_processes[0].endswith("(2 faults)")
+    assert [s.split(" processes ")[0] for s in no_processes] == ["'kill' and 'pause' need"]
+    assert no_processes[0].endswith("(3 faults)")
 
 
 def test_small_clusters_and_strangers_are_refused() -> None:
@@ -72,11 +89,61 @@ def test_a_network_may_refuse_what_its_links_cannot_carry() -> None:
     assert refusals(of(Lose(), Slow()), cluster) == ["no frames here (lose all)"]
 
 
-def test_each_fault_needs_one_capability() -> None:
-    """Faults of nodes need processes, all others the network."""
-    assert [needs(f) for f in (Kill(), Pause(), Slow(), Partition())] == [
-        "processes",
-        "processes",
-        "network",
-        "network",
+def test_any_capability_may_refuse_what_it_cannot_do() -> None:
+    """A world without traitors says so itself, and of its own faults alone."""
+
+    class Honest:
+        def refusal(self, fault: Fault) -> str | None:
+            return f"nobody lies here: {tag(fault)}"
+
+    cluster = Cluster(5, Offered(), Offered(), None, None, None, Honest())
+    assert refusals(of(Betray(), Kill(), Slow()), cluster) == [
+        "nobody lies here: betray (betray one)"
     ]
+
+
+def test_each_fault_needs_one_capability() -> None:
+    """Every kind has its own, and none is forgotten."""
+    kinds = {
+        "network": "partition slow lose duplicate reorder throttle hold corrupt",
+        "processes": "kill pause",
+        "disks": "lose-unsynced corrupt-disk fill-disk slow-disk",
+        "clocks": "skew-clock",
+        "clients": "crash-clients",
+        "traitors": "betray",
+    }
+    expected = {kind: name for name, listed in kinds.items() for kind in listed.split()}
+    assert expected == {kind: needs(fault()) for kind, fault in FAULTS.items()}
+
+
+@pytest.mark.parametrize(
+    ("package", "sentence"),
+    [
+        ("disks", "need disks that can fail"),
+        ("clocks", "'skew-clock' needs clocks that can be set"),
+        ("client-crashes", "'crash-clients' needs clients that can be ended from outside"),
+        ("byzantine", "'betray' needs nodes that can be made to lie"),
+    ],
+)
+def test_what_only_a_simulated_world_offers_is_refused_with_its_name(
+    package: str, sentence: str
+) -> None:
+    """A cluster of processes refuses the whole package in one sentence, which names the remedy."""
+    cluster = Cluster(5, Offered(), Offered())
+    (reason,) = refusals(packages.schedule(package, 1, 60.0), cluster)
+    assert sentence in reason
+    assert "use --cluster simulated" in reason
+
+
+def test_disks_need_someone_to_start_the_nodes() -> None:
+    """A node that died of its disk is started through processes: disks alone are not enough."""
+    cluster = Cluster(5, Offered(), None, Offered(), *(None,) * 3)
+    (reason,) = refusals(of(FillDisk(), LoseUnsynced()), cluster)
+    assert reason.startswith("'fill-disk' and 'lose-unsynced' need processes")
+
+
+def test_two_nodes_have_none_to_spare() -> None:
+    """Where a damaged disk would cost the majority, damage by intent is refused."""
+    cluster = Cluster(2, *(Offered() for _ in range(6)))
+    (reason,) = refusals(of(CorruptDisk()), cluster)
+    assert "corrupt-disk expendable means nothing with fewer than 3 nodes" in reason

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from nemesis.capabilities import LinkReading
-from nemesis.evidence import of_healing, of_links, of_nodes, of_states
+from nemesis.evidence import of_healing, of_links, of_processes, of_states
 from nemesis.faults import (
+    Corrupt,
     Duplicate,
     Kill,
     LinkFault,
@@ -73,6 +74,7 @@ def test_slow_shows_in_the_delay_of_probes(
         (Duplicate(links=(AB,)), "duplicated"),
         (Reorder(links=(AB,)), "reordered"),
         (Throttle(links=(AB,)), "delayed"),
+        (Corrupt(links=(AB,)), "corrupted"),
     ],
 )
 def test_faults_of_traffic_show_in_counters_since_they_began(
@@ -86,17 +88,17 @@ def test_faults_of_traffic_show_in_counters_since_they_began(
     found = of_links(fault, before, grown)
     assert found.in_effect
     assert found.observed["frames"][counter] == 1
-    for other in {"dropped", "duplicated", "reordered", "delayed"} - {counter}:
+    for other in {"dropped", "duplicated", "reordered", "delayed", "corrupted"} - {counter}:
         assert not of_links(fault, before, {AB: reading(**{counter: 7, other: 5})}).in_effect
 
 
 def test_processes_must_all_be_what_was_ordered() -> None:
     """Dead is not paused, and one of two is not both; an unreported node is unknown."""
     kill, pause = Kill(nodes=("n1", "n2")), Pause(nodes=("n1", "n2"))
-    assert of_nodes(kill, {"n1": "dead", "n2": "dead", "n3": "running"}).in_effect
-    assert not of_nodes(kill, {"n1": "dead", "n2": "paused"}).in_effect
-    assert of_nodes(pause, {"n1": "paused", "n2": "paused"}).in_effect
-    assert of_nodes(pause, {"n1": "paused"}).observed == {
+    assert of_processes(kill, {"n1": "dead", "n2": "dead", "n3": "running"}).in_effect
+    assert not of_processes(kill, {"n1": "dead", "n2": "paused"}).in_effect
+    assert of_processes(pause, {"n1": "paused", "n2": "paused"}).in_effect
+    assert of_processes(pause, {"n1": "paused"}).observed == {
         "states": {"n1": "paused", "n2": "unknown"}
     }
     assert not of_states({}, {"n1": "running"}).in_effect

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nemesis.faults import Kill, Partition
+from nemesis.faults import CLIENT, Fault, Kill, Partition, inverse
 from nemesis.ledger import (
     FaultEntry,
     Ledger,
@@ -15,6 +15,7 @@ from nemesis.ledger import (
     ProcessEntry,
     open_entries,
 )
+from nemesis.resolution import FAULTS
 
 CUT = Partition(topology="isolate-one", links=(("n1", "n2"), ("n2", "n1")))
 
@@ -27,6 +28,20 @@ def filled(path: Path) -> list[FaultEntry | ProcessEntry]:
         ledger.fault(2, Kill(nodes=("n3",)))
         ledger.done(cut)
     return open_entries(path)
+
+
+@pytest.mark.parametrize("kind", sorted(FAULTS))
+def test_every_kind_of_fault_is_read_as_it_was_written(tmp_path: Path, kind: str) -> None:
+    """With the inverse, whoever it strikes."""
+    fields = FAULTS[kind].__struct_fields__
+    links, nodes = {"links": (("n1", "n2"),)}, {"nodes": ("n1", "n3")}
+    concrete = links if "links" in fields else nodes if "nodes" in fields else {}
+    fault: Fault = FAULTS[kind](**concrete)
+    with Ledger(tmp_path / "ledger.jsonl") as ledger:
+        ledger.fault(4, fault)
+    (entry,) = open_entries(tmp_path / "ledger.jsonl")
+    assert entry == FaultEntry(1, fault, inverse(fault, 4))
+    assert entry.undo.on == {"links": ("n1>n2",), **nodes}.get("".join(concrete), (CLIENT,))
 
 
 def test_what_is_not_done_is_open_newest_first(tmp_path: Path) -> None:

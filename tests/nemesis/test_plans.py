@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemesis import packages, plans
-from nemesis.faults import Kill, Partition, Pause, tag
+from nemesis.faults import CorruptDisk, Kill, Partition, Pause, SkewClock, tag
 from nemesis.plans import QUIET_END_S, QUIET_START_S, Act, Scene, flap, overlay
-from nemesis.resolution import nodes_min
+from nemesis.resolution import FAULTS, nodes_min
 from nemesis.schedule import Schedule, Step, mistakes_of
+from nemesis.worlds import CLOCK_MS
 
 names = st.sampled_from(sorted(packages.PACKAGES))
 seeds = st.integers(0, 10_000)
@@ -132,6 +133,44 @@ def test_packages_join() -> None:
         b_start < a_stop and a_kind != b_kind
         for (_, a_stop, a_kind), (b_start, _, b_kind) in pairwise(faults)
     )
+
+
+def kinds_of(name: str) -> set[str]:
+    decks = packages.package(name).decks
+    return {kind for deck in decks for slot in deck for scene in slot for kind in scene.kinds()}
+
+
+def test_only_byzantine_goes_beyond_what_paxos_assumes() -> None:
+    """No other package lies or alters messages; damage to disks is in `corruption` alone, and
+    strikes only whoever can be spared."""
+    for name in packages.PACKAGES:
+        assert name == "byzantine" or not kinds_of(name) & {"betray", "corrupt"}
+        assert name == "corruption" or "corrupt-disk" not in kinds_of(name)
+    decks = packages.package("corruption").decks
+    acts = [act for deck in decks for slot in deck for scene in slot for act in scene.acts]
+    struck = {act.fault.target for act in acts if isinstance(act.fault, CorruptDisk)}
+    assert struck == {"expendable"}
+
+
+def test_everything_is_every_fault_that_a_correct_system_bears() -> None:
+    """No kind is missing from it but those."""
+    assert set(FAULTS) - kinds_of("everything") == {"betray", "corrupt", "corrupt-disk"}
+    assert kinds_of("chaos") < kinds_of("everything")
+
+
+def test_calm_outlasts_the_clocks() -> None:
+    """A clock that is set right stands still for as long as it was ahead: then comes time to
+    serve."""
+    for deck in packages.package("clocks").decks:
+        for scene in (scene for slot in deck for scene in slot):
+            skews = [a for a in scene.acts if isinstance(a.fault, SkewClock)]
+            for act in skews:
+                assert isinstance(act.fault, SkewClock)
+                lasts_s = (act.stop - act.start) * scene.length_s[1]
+                ahead_s = act.fault.offset_ms / 1000 + act.fault.drift * lasts_s
+                rest_s = (1 - act.stop) * scene.length_s[0]
+                assert ahead_s <= CLOCK_MS / 1000
+                assert scene.calm_s[0] + rest_s >= ahead_s + 0.4
 
 
 def test_unknown_packages_get_the_nearest_name() -> None:

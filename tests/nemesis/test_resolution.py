@@ -10,16 +10,25 @@ from hypothesis import strategies as st
 
 from nemesis.faults import (
     CLIENT,
+    Corrupt,
+    CorruptDisk,
+    CrashClients,
     Duplicate,
     Fault,
+    FillDisk,
+    Hold,
     Kill,
     Lose,
+    LoseUnsynced,
     NodeFault,
     Partition,
     Pause,
+    SkewClock,
     Slow,
+    SlowDisk,
     Undo,
     inverse,
+    tag,
 )
 from nemesis.names import unknown
 from nemesis.packages import PACKAGES
@@ -63,13 +72,20 @@ def test_the_inverse_names_what_to_undo(fault: Fault, id_: int) -> None:
     """The inverse has the id, the word for the undoing, and everything the fault touched."""
     concrete = resolve(fault, VIEW, Random(1)).fault
     undo = inverse(concrete, id_)
-    words = {Kill: "restart", Pause: "resume"}
-    on = (
-        concrete.nodes
-        if isinstance(concrete, NodeFault)
-        else tuple(f"{a}>{b}" for a, b in concrete.links)
-    )
+    words = {
+        **dict.fromkeys((Kill, LoseUnsynced, CorruptDisk), "restart"),
+        Pause: "resume",
+        Hold: "release",
+        FillDisk: "free",
+    }
+    if isinstance(concrete, CrashClients):
+        on: tuple[str, ...] = (CLIENT,)
+    elif isinstance(concrete, NodeFault):
+        on = concrete.nodes
+    else:
+        on = tuple(f"{a}>{b}" for a, b in concrete.links)
     assert Undo(id_, words.get(type(fault), "heal"), on) == undo
+    assert undo.kind != tag(fault)  # by which a history tells an undoing from its fault
 
 
 def test_leader_only_cuts_the_leader_from_its_peers_alone() -> None:
@@ -89,6 +105,27 @@ def test_faults_of_links_touch_the_target_and_no_client() -> None:
     assert (len(one.links), len(every.links)) == (8, 20)
     assert all("n3" in link for link in one.links)
     assert not any(CLIENT in link for link in every.links)
+
+
+@pytest.mark.parametrize(("direction", "links"), [("out", 4), ("in", 4), ("both", 8)])
+def test_links_are_held_one_way_or_both(direction: str, links: int) -> None:
+    """`out` is what the target sends, `in` what it is sent; never a link of clients."""
+    fault = Hold(target="leaders", direction=direction)  # type: ignore[arg-type]
+    held = resolve(fault, VIEW, Random(1)).fault
+    assert isinstance(held, Hold)
+    assert len(held.links) == links
+    assert all(not (direction == "out" and dst == "n2") for _, dst in held.links)
+    assert all(not (direction == "in" and src == "n2") for src, _ in held.links)
+    assert not any(CLIENT in link for link in held.links)
+
+
+def test_clients_have_no_names() -> None:
+    """A crash of clients is concrete as it is, asks nobody, and says whom it strikes."""
+    fault = CrashClients(share=0.25)
+    assert is_concrete(fault)
+    assert not asks_leaders(fault)
+    assert resolve(fault, VIEW, Random(1)).fault is fault
+    assert describe(fault) == "crash-clients: 25% of them"
 
 
 def test_a_stand_in_for_the_leader_is_noted() -> None:
@@ -127,7 +164,16 @@ def test_leaders_are_asked_only_where_they_matter(fault: Fault, *, asks: bool) -
         (Lose(probability=1.5), "lose: probability is 1.5, expected a number from 0 to 1"),
         (Lose(probability=float("nan")), "probability is nan"),
         (Slow(mean_ms=-1.0), "slow: mean_ms is -1.0"),
-        (Duplicate(links=((CLIENT, "n1"),)), "byte stream, which never loses, repeats or reorders"),
+        (Duplicate(links=((CLIENT, "n1"),)), "byte stream, which never loses, repeats, reorders"),
+        (Corrupt(links=((CLIENT, "n1"),)), "reorders or alters: cut it"),
+        (Hold(target="leadrs"), "hold: unknown target or node 'leadrs': did you mean 'leaders'"),
+        (SkewClock(), "neither offset_ms nor drift is given"),
+        (SkewClock(offset_ms=1e6), "offset_ms is 1000000.0, expected a number from -60000"),
+        (SkewClock(drift=-1.0), "drift is -1.0, expected a number from -0.9"),
+        (CorruptDisk(records=0), "records is 0, expected a number from 1"),
+        (SlowDisk(mean_ms=-5.0), "slow-disk: mean_ms is -5.0"),
+        (CrashClients(share=1.5), "crash-clients: share is 1.5, expected a number from 0 to 1"),
+        (FillDisk(nodes=("n9",)), "fill-disk: unknown node 'n9'"),
     ],
 )
 def test_a_wrong_fault_is_explained(fault: Fault, sentence: str) -> None:
@@ -157,9 +203,11 @@ def test_a_few_words_say_what_a_fault_is() -> None:
 
 
 def test_small_clusters_cannot_play_everything() -> None:
-    """Rings and bridges need three nodes, links two, processes one."""
-    faults = [Partition(topology="bridge"), Partition(), Slow(), Kill()]
-    assert [nodes_min(fault) for fault in faults] == [3, 2, 2, 1]
+    """Rings, bridges and whoever can be spared need three nodes, links two, the rest one."""
+    faults: list[Fault] = [Partition(topology="bridge"), CorruptDisk()]
+    faults += [Partition(), Slow(), Hold()]
+    faults += [Kill(), LoseUnsynced(), CrashClients(), CorruptDisk(target="n1")]
+    assert [nodes_min(fault) for fault in faults] == [3, 3, 2, 2, 2, 1, 1, 1, 1]
 
 
 def test_unknown_names_offer_the_nearest_or_all() -> None:

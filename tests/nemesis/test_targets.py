@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemesis.targets import TARGETS, View, choose, majority, problem
+from nemesis.targets import TARGETS, View, choose, majority, nodes_min, problem
 from nemesis.topologies import between
 
 FIVE = ("n1", "n2", "n3", "n4", "n5")
@@ -105,6 +105,29 @@ def test_a_deposed_leader_that_is_cut_off_is_no_connected_leader() -> None:
     assert choose("connected-leaders", both, Random(1)).nodes == ("n4",)
     only_old = View(nodes=FIVE, leaders=("n1",), cut=split)
     assert "was drawn instead" in choose("connected-leaders", only_old, Random(1)).note
+
+
+@given(st.integers(3, 9), st.integers(0, 100))
+def test_the_expendable_leave_a_majority_of_whole_disks(n: int, seed: int) -> None:
+    """However often somebody is chosen, and though the damaged do not run again: those that were
+    never chosen are a majority, and all that may be lost are."""
+    nodes = tuple(f"n{i}" for i in range(1, n + 1))
+    damaged: set[str] = set()
+    for turn in range(3 * n):
+        states = dict.fromkeys(damaged, "dead")
+        view = View(nodes=nodes, states=states, damaged=frozenset(damaged))
+        choice = choose("expendable", view, Random(seed + turn))
+        assert (len(choice.nodes), choice.note) == (1, "")
+        damaged.update(choice.nodes)
+    assert n - len(damaged) == majority(n)
+    assert nodes_min("expendable") == 3  # of two, none can be spared
+
+
+def test_once_damaged_is_damaged_again() -> None:
+    """One that was damaged before is chosen again rather than a second whole disk, even a running
+    one, and a running one of the damaged rather than a dead one."""
+    view = View(nodes=FIVE, states={"n1": "dead"}, damaged=frozenset({"n1", "n4"}))
+    assert {choose("expendable", view, Random(seed)).nodes for seed in range(20)} == {("n4",)}
 
 
 def test_nodes_can_be_named() -> None:

@@ -60,6 +60,18 @@ def test_halves_are_the_first_nodes_against_the_last() -> None:
     assert frozenset({"n1", "n2"}) == views["n1"]
 
 
+def test_ragged_cuts_leave_each_node_any_number_of_peers() -> None:
+    """Over many draws a node hears none, some or all of its peers, about as often each; no draw
+    cuts nothing or everything."""
+    nodes = names(5)
+    heard_by_n1 = [0] * 5
+    for seed in range(500):
+        cut = links_of("ragged", nodes, (), Random(seed))
+        assert 0 < len(cut) < len(all_links(nodes))
+        heard_by_n1[len(heard(cut, nodes)["n1"]) - 1] += 1
+    assert all(70 <= times <= 130 for times in heard_by_n1), heard_by_n1
+
+
 @given(sizes, seeds, st.data())
 def test_isolate_and_split_differ_in_what_the_chosen_hear(
     n: int, seed: int, data: st.DataObject
@@ -92,7 +104,7 @@ def test_a_bridge_is_one_node_that_hears_all_between_two_sides(n: int, seed: int
 def test_one_way_cuts_are_open_in_the_other_direction(n: int, seed: int) -> None:
     """Of the one-way shapes, no link is cut in both directions, and some are cut."""
     nodes = names(n)
-    for name in ("one-way", "deaf", "mute", "answers-lost"):
+    for name in ("one-way", "unheard", "deaf", "mute", "answers-lost"):
         cut = set(links_of(name, nodes, nodes[:1], Random(seed)))
         assert cut
         assert not {(b, a) for a, b in cut} & cut
@@ -103,6 +115,20 @@ def test_the_deaf_are_heard_and_the_mute_hear() -> None:
     nodes = names(3)
     assert links_of("deaf", nodes, ("n2",), Random(1)) == (("n1", "n2"), ("n3", "n2"))
     assert links_of("mute", nodes, ("n2",), Random(1)) == (("n2", "n1"), ("n2", "n3"))
+
+
+def test_the_unheard_hear_all_and_are_heard_by_one_another() -> None:
+    """A group that is not heard stays a group; nothing that comes to it is cut."""
+    views = heard(links_of("unheard", names(5), ("n1", "n2"), Random(1)), names(5))
+    assert (frozenset(names(5)), frozenset({"n3", "n4", "n5"})) == (views["n2"], views["n3"])
+
+
+@given(seeds)
+def test_frayed_links_are_some_of_those_that_a_split_cuts(seed: int) -> None:
+    """A split that heals link by link: never all of it, never nothing, never a link within a
+    side."""
+    split = set(links_of("split", names(5), ("n1", "n2"), Random(0)))
+    assert set() < set(links_of("frayed", names(5), ("n1", "n2"), Random(seed))) < split
 
 
 def test_only_clients_topologies_touch_clients() -> None:
