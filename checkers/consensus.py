@@ -6,10 +6,17 @@ Rules
 2. A propose that failed definitely proposed nothing; one whose outcome is unknown may have.
 3. A read of null says that a node has learnt nothing yet, at any time: it is evidence of nothing.
 4. Safety and liveness are judged apart. Termination is INVALID only where operations were tried
-   after the last fault was undone and not one succeeded: one success shows that the system makes
-   progress, and no finite run can show more. Where clients propose, a read of null is neither: a
-   node that is cut off from all others can answer it, and one that has nothing to learn must.
+   after the last fault was undone and not one succeeded, or an instance starved (5). Otherwise one
+   success shows that the system makes progress, and no finite run can show more. Where clients
+   propose, a read of null is neither: a node that is cut off from all others can answer it, and
+   one that has nothing to learn must.
    Without a heal, without a try after it, or without PATIENCE_S of tries, UNKNOWN.
+5. Instances do not wait for one another, so where clients propose, one that starves is enough: it
+   was proposed to at one node after the heal, STARVING_TRIES times and for STARVING_S at least,
+   nobody had any success with it since, and the same node served somebody else after all that
+   time. A node that died of itself or was lost serves nobody, and proves nothing.
+5. A node that the final heal counts as lost (its disk was damaged, and it is right not to run) owes
+   its clients nothing: what failed there tells nothing of the others.
 
 Sources: Lamport 2001, section 2.1 (the safety requirements); Fischer, Lynch and Paterson 1985 on
 why termination is promised only of the healed system.
@@ -23,12 +30,15 @@ from typing import Any
 import msgspec
 
 from checkers.faults import fault_intervals, healed_at
-from checkers.history import Call, freeze
+from checkers.history import Call, Operation, freeze
 from checkers.laws import breaches
 from checkers.trace import TraceEvent
 from checkers.verdict import Checker, Kind, Recording, Verdict
 
 PATIENCE_S = 3.0  # for a healed system to find a leader and to serve
+# For one instance at a node that serves others. Proposers that outbid one another end that by
+# chance: this is ten times what they take on links on which a frame takes 60 ms.
+STARVING_S, STARVING_TRIES = 5.0, 3
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -182,7 +192,7 @@ class Integrity:
         broken, judged = breaches(recording.trace, recording.nodes)
         if "quorum" not in judged:
             return _nothing(self.name, "The trace lacks accepted or chosen events.")
-        for law in ("quorum", "agreement"):
+        for law in ("quorum", "chosen-once"):
             if (breach := broken.get(law)) is not None:
                 found = {
                     "sentence": breach.sentence,
@@ -202,7 +212,8 @@ class Termination:
 
     Evidence: `tried`, `ok`, `fail`, `info` after the last heal, reads of null left out where
     clients propose; `seconds` from it to the end of the history; and `silent_nodes`, those whose
-    clients tried and had no success.
+    clients tried and had no success. Where an instance starved, its `key`, the `node`, and the
+    `operations` that were tried, by the index of their calls.
     """
 
     name = "termination"
@@ -214,11 +225,19 @@ class Termination:
             return _nothing(self.name, "The system was never shown to be healed of its faults.")
         index, time_ns = (-1, 0) if healed is None else (healed.index, healed.time)
         every = list(_telling(history.calls()))
-        calls = [call for call in every if call.index > index]
-        nulls = sum(call.index > index for call in history.calls()) - len(calls)
+        lost = _lost(healed)
+        later = [
+            call
+            for call in history.calls()
+            if call.index > index and (call.outcome == "ok" or call.invoke.node not in lost)
+        ]
+        told = {call.index for call in every}
+        calls = [call for call in later if call.index in told]
+        nulls = len(later) - len(calls)
         since = "the last fault was undone" if healed else "the run began"
-        if not calls and not nulls:
-            return _nothing(self.name, f"Nothing was tried after {since}.")
+        if not later:
+            where = f", but on what is lost: {', '.join(sorted(lost))}" if lost else ""
+            return _nothing(self.name, f"Nothing was tried after {since}{where}.")
         if not any(call.outcome == "ok" for call in every):
             return _nothing(self.name, "No operation of the whole run succeeded.")
         outcomes = [call.outcome for call in calls]
@@ -236,12 +255,56 @@ class Termination:
         )
         if not counts["ok"] and seconds < PATIENCE_S:
             return _nothing(self.name, f"The recording ends too soon to tell: {numbers}.")
+        starved = next(_starving(calls), None)
+        summary = numbers + (f"; no success on {', '.join(silent)}." if silent else ".")
         return Verdict(
             checker=self.name,
-            kind=Kind.VALID if counts["ok"] else Kind.INVALID,
-            summary=numbers + (f"; no success on {', '.join(silent)}." if silent else "."),
-            evidence={"tried": len(calls), **counts, "seconds": seconds, "silent_nodes": silent},
+            kind=Kind.VALID if counts["ok"] and not starved else Kind.INVALID,
+            summary=summary if starved is None else f"{starved.pop('sentence')} {summary}",
+            evidence={
+                "tried": len(calls),
+                **counts,
+                "seconds": seconds,
+                "silent_nodes": silent,
+                **(starved or {}),
+            },
         )
+
+
+def _starving(calls: Sequence[Call]) -> Iterator[dict[str, Any]]:
+    """Instances that were proposed to in vain at a node that served others (rule 5)."""
+    tried: dict[tuple[Any, str], list[Call]] = {}
+    served_ns: dict[str, int] = {}  # when the last call that a node served was invoked
+    settled = {freeze(call.key) for call in calls if call.outcome == "ok"}
+    for call in calls:
+        node = call.invoke.node
+        if node is None:
+            continue
+        if call.outcome == "ok":
+            served_ns[node] = call.invoke.time
+        elif call.f == "propose" and call.completion and freeze(call.key) not in settled:
+            tried.setdefault((freeze(call.key), node), []).append(call)
+    for (_, node), tries in tried.items():
+        assert tries[-1].completion is not None
+        first_ns, last_ns = tries[0].invoke.time, tries[-1].completion.time
+        patient_ns = first_ns + round(STARVING_S * 1e9)
+        long_enough = last_ns >= patient_ns and len(tries) >= STARVING_TRIES
+        if long_enough and served_ns.get(node, -1) >= patient_ns:
+            key = tries[0].key
+            yield {
+                "sentence": f"Nothing was decided for {key!r}: {node} was asked {len(tries)} times "
+                f"in {(last_ns - first_ns) / 1e9:.1f} s, and served others after that.",
+                "key": repr(key),
+                "node": node,
+                "operations": [call.index for call in tries],
+            }
+
+
+def _lost(healed: Operation | None) -> frozenset[str]:
+    """The nodes that the final heal did without."""
+    if healed is None or "id" in healed.value:
+        return frozenset()
+    return frozenset((healed.value.get("observed") or {}).get("lost", ()))
 
 
 def _telling(calls: Sequence[Call]) -> Iterator[Call]:

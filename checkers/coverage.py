@@ -5,7 +5,8 @@ Rules
    that tested nothing would be worse than a red one.
 2. Every gap is one sentence in `evidence["gaps"]`; the summary is the first of them.
 3. A kind of fault counts as exercised if at least one fault of the kind was seen in effect by its
-   probe, and at least one operation was invoked while one was.
+   probe, and at least one operation was under way while one was: it was invoked then, or before
+   and had no answer yet. Short faults strike what is open, or nothing.
 """
 
 from __future__ import annotations
@@ -84,23 +85,27 @@ def _fault_gaps(
     kinds: dict[str, list[FaultInterval]] = {kind: [] for kind in planned}
     for interval in intervals:
         kinds.setdefault(interval.kind, []).append(interval)
-    invoked_ns = [call.invoke.time for call in history.calls()]
+    calls = history.calls()
+    invoked_ns = [call.invoke.time for call in calls]
     for kind, faults in kinds.items():
         acting = [fault for fault in faults if fault.in_effect]
         if not faults:
             yield f"A {kind} was planned and never took place."
         elif not acting:
             yield f"No {kind} took effect, of {len(faults)} that were applied or attempted."
-        elif not any(_invoked_during(fault, invoked_ns) for fault in acting):
-            yield f"No operation was invoked while a {kind} was in effect."
+        elif not any(_met(fault, calls, invoked_ns) for fault in acting):
+            yield f"No operation was under way while a {kind} was in effect."
 
 
-def _invoked_during(fault: FaultInterval, invoked_ns: Sequence[int]) -> bool:
+def _met(fault: FaultInterval, calls: Sequence[Call], invoked_ns: Sequence[int]) -> bool:
     # From when it was known to act, not from when it was announced: coverage wants the narrow
     # reading of an interval where explanations want the wide one.
     start_ns = fault.start_ns if fault.effect_ns is None else fault.effect_ns
     at = bisect_left(invoked_ns, start_ns)
-    return at < len(invoked_ns) and (fault.end_ns is None or invoked_ns[at] <= fault.end_ns)
+    if at < len(invoked_ns) and (fault.end_ns is None or invoked_ns[at] <= fault.end_ns):
+        return True
+    answers = (call.completion for call in calls[:at])
+    return any(answer is None or answer.time >= start_ns for answer in answers)
 
 
 def _final_gaps(

@@ -2,7 +2,7 @@
 
 Rules
 1. A fault is named by its `id`. The first operation with an id announces it and names its kind;
-   one with the same id and another `f` (heal, restart, resume) undoes it. Each comes as two lines,
+   one with the same id and another `f` (heal, restart, ...) undoes it. Each comes as two lines,
    before and after; the second says what was applied and whether a probe saw it.
 2. An interval begins when the fault was announced and ends when its undoing was done: it may be
    wider than the true one, never narrower. An undoing that its probe did not confirm ends at the

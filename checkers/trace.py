@@ -47,6 +47,8 @@ class TraceEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     promised: Ballot | None = None
     leader: str | None = None
     sent: dict[str, int] | None = None
+    index: int | None = None
+    digest: str | None = None
     other: dict[str, Any] | None = None
 
 
@@ -62,6 +64,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "follower": (),
     "restart": (),
     "messages": ("sent",),
+    "state": ("index", "digest"),
 }
 
 
@@ -102,7 +105,7 @@ def read_trace(path: Path | str, notices: list[str] | None = None) -> list[Trace
         if not line.strip():
             continue
         try:
-            event = _decode(line)
+            event = decode_line(line)
         except msgspec.ValidationError as error:
             raise TraceError(path, number, f"the event has the wrong shape: {error}") from error
         except _UNREADABLE as error:
@@ -113,14 +116,34 @@ def read_trace(path: Path | str, notices: list[str] | None = None) -> list[Trace
             if rest is None:
                 continue
             event = rest
-        for name in REQUIRED.get(event.event, ()):
-            if getattr(event, name) is None:
-                raise TraceError(path, number, f"a {event.event!r} event lacks its {name!r}")
+        _check_whole(event, path, number)
         events.append(_shared(event, known))
     return events
 
 
-def _decode(line: bytes) -> TraceEvent:
+def read_lines(lines: Iterable[bytes], name: str) -> list[TraceEvent]:
+    """The events of lines that are whole, as `name` says in messages. Raises TraceError."""
+    events: list[TraceEvent] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            event = decode_line(line)
+        except _UNREADABLE as error:
+            found = f"the event has the wrong shape: {error}"
+            raise TraceError(Path(name), number, found) from error
+        _check_whole(event, Path(name), number)
+        events.append(event)
+    return events
+
+
+def _check_whole(event: TraceEvent, path: Path, number: int) -> None:
+    for name in REQUIRED.get(event.event, ()):
+        if getattr(event, name) is None:
+            raise TraceError(path, number, f"a {event.event!r} event lacks its {name!r}")
+
+
+def decode_line(line: bytes) -> TraceEvent:
+    """One line as an event. Raises msgspec.ValidationError for the wrong shape, and DecodeError
+    for what is no JSON."""
     try:
         event = _DECODER.decode(line)
     except msgspec.ValidationError:
@@ -142,7 +165,7 @@ def _behind_a_torn_line(line: bytes) -> TraceEvent | None:
     if start <= 0:
         return None
     try:
-        return _decode(line[start:])
+        return decode_line(line[start:])
     except _UNREADABLE:
         return None
 

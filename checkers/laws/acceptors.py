@@ -15,10 +15,13 @@ Sources: Lamport 2001, section 2.2 (P1a, the two phases); 1998, section 2.3 (per
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from checkers.laws.breach import Breach, scope, spell, spell_promise
-from checkers.trace import Ballot, Instance, Scalar, TraceEvent
+from checkers.laws.tally import Positions
+from checkers.trace import Ballot, Instance, TraceEvent
 
 
 class Promises:
@@ -77,106 +80,125 @@ class Promises:
                 self._top = (ballot, position)
 
 
-class PromiseKept:
+def promise_kept(trace: Sequence[TraceEvent], at: Positions) -> Breach | None:
     """P1a: after a promise b the node emits nothing lower than b in its scope, in any life."""
-
-    name = "promise-kept"
-    reads = ("promise", "accepted")
-
-    def __init__(self) -> None:
-        self._nodes: dict[str, Promises] = {}
-        self.breach: Breach | None = None
-
-    def see(self, position: int, event: TraceEvent) -> None:
-        ballot = event.ballot
-        assert ballot is not None, "read_trace refuses a promise or accepted without a ballot"
-        promises = self._nodes.get(event.node)
-        if promises is None:
-            promises = self._nodes[event.node] = Promises()
-        instance, first = event.instance, event.first or 0
-        held = promises.from_slot(first) if instance is None else promises.at(instance)
-        if held is not None and ballot < held[0]:
-            self._broken(position, event, held)
-        elif event.event == "promise":
-            promises.make(instance, first, ballot, position)
-
-    def _broken(self, position: int, event: TraceEvent, held: tuple[Ballot, int]) -> None:
-        if self.breach is not None:
-            return
-        did = (
-            spell_promise(event)
-            if event.event == "promise"
-            else f"accepted {spell(event.ballot)} in {scope(event.instance, None)}"
-        )
-        self.breach = Breach(
-            self.name,
-            f"{event.node} {did} after it had promised {spell(held[0])}.",
-            position,
-            (held[1],),
-        )
+    nodes: defaultdict[str, Promises] = defaultdict(Promises)
+    highest: dict[str, Ballot] = {}  # a node's highest promise, whatever its scope
+    for votes, promised in _turns(at):
+        for position in votes:
+            event = trace[position]
+            held = highest.get(event.node)
+            if held is not None and held > event.ballot:  # type: ignore[operator] # has a ballot
+                assert event.instance is not None
+                made = nodes[event.node].at(event.instance)
+                if made is not None and made[0] > event.ballot:  # type: ignore[operator]
+                    return _promise_broken(trace, position, made)
+        if promised is None:
+            return None
+        event = trace[promised]
+        ballot, first = event.ballot, event.first or 0
+        assert ballot is not None, "read_trace refuses a promise without a ballot"
+        promises = nodes[event.node]
+        instance = event.instance
+        made = promises.from_slot(first) if instance is None else promises.at(instance)
+        if made is not None and made[0] > ballot:
+            return _promise_broken(trace, promised, made)
+        promises.make(instance, first, ballot, promised)
+        held = highest.get(event.node)
+        if held is None or held < ballot:
+            highest[event.node] = ballot
+    return None
 
 
-class AcceptedKept:
+def _turns(at: Positions) -> Iterator[tuple[Sequence[int], int | None]]:
+    """What was accepted before each promise, since the one before it; the rest with None."""
+    votes, begin = at.get("accepted", ()), 0
+    for promised in at.get("promise", ()):
+        if begin == len(votes) or votes[begin] > promised:
+            yield (), promised  # most often so where each instance has a phase 1 of its own
+            continue
+        end = bisect_left(votes, promised, begin)
+        yield votes[begin:end], promised
+        begin = end
+    yield votes[begin:], None
+
+
+def _promise_broken(trace: Sequence[TraceEvent], position: int, made: tuple[Ballot, int]) -> Breach:
+    event = trace[position]
+    did = (
+        spell_promise(event)
+        if event.event == "promise"
+        else f"accepted {spell(event.ballot)} in {scope(event.instance, None)}"
+    )
+    sentence = f"{event.node} {did} after it had promised {spell(made[0])}."
+    return Breach("promise-kept", sentence, position, (made[1],))
+
+
+def accepted_kept(trace: Sequence[TraceEvent], at: Positions) -> Breach | None:
     """T23: a promise reports the highest proposal that the node accepted below its ballot."""
+    nodes: defaultdict[str, _Kept] = defaultdict(_Kept)
+    for votes, promised in _turns(at):
+        if promised is None:
+            return None
+        for position in votes:
+            event = trace[position]
+            kept, instance = nodes[event.node], event.instance
+            earlier = kept.setdefault(instance, position)
+            if earlier == position:
+                if not isinstance(instance, str) and instance > kept.last:  # type: ignore[operator]
+                    kept.last = instance  # type: ignore[assignment] # accepted has an instance
+            elif trace[earlier].ballot < event.ballot:  # type: ignore[operator] # both have one
+                kept[instance] = position
+        event = trace[promised]
+        kept = nodes[event.node]
+        if event.instance is None or event.instance in kept:
+            breach = _unreported(trace, promised, kept)
+            if breach is not None:
+                return breach
+    return None
 
-    name = "accepted-kept"
-    reads = ("promise", "accepted")
+
+class _Kept(dict[Instance | None, int]):
+    """Where a node accepted its highest proposal, by instance. `last`: the highest slot."""
 
     def __init__(self) -> None:
-        self._nodes: dict[str, dict[Instance, tuple[Ballot, Scalar, int]]] = {}
-        self._highest_slot: dict[str, int] = {}
-        self.breach: Breach | None = None
+        super().__init__()
+        self.last = -1
 
-    def see(self, position: int, event: TraceEvent) -> None:
-        kept = self._nodes.get(event.node)
-        if kept is None:
-            kept = self._nodes[event.node] = {}
-        if event.event == "promise":
-            if self.breach is None:
-                self._judge(position, event, kept)
-            return
-        ballot, instance = event.ballot, event.instance
-        assert ballot is not None
-        assert instance is not None
-        earlier = kept.get(instance)
-        if earlier is None or earlier[0] < ballot:
-            kept[instance] = (ballot, event.value, position)
-            if not isinstance(instance, str):
-                highest = self._highest_slot.get(event.node, instance)
-                self._highest_slot[event.node] = max(highest, instance)
-
-    def _judge(
-        self, position: int, event: TraceEvent, kept: dict[Instance, tuple[Ballot, Scalar, int]]
-    ) -> None:
-        assert event.ballot is not None
-        reported = {instance: (ballot, value) for instance, ballot, value in event.accepted}
-        for instance in self._in_scope(event, kept):
-            earlier = kept.get(instance)
-            # An acceptance at or above the promised ballot hides what lay below it: not judged.
-            if earlier is None or earlier[0] >= event.ballot:
-                continue
-            report = reported.get(instance)
-            if report is not None and report[0] > earlier[0]:
-                continue
-            if report is None or report[0] < earlier[0]:
-                told = "nothing" if report is None else f"{spell(report[0])} = {report[1]!r}"
-                self.breach = Breach(
-                    self.name,
-                    f"{event.node} {spell_promise(event)} and reported {told} in "
-                    f"{scope(instance, None)}, where it had accepted {spell(earlier[0])} = "
-                    f"{earlier[1]!r}.",
-                    position,
-                    (earlier[2],),
-                )
-                return
-
-    def _in_scope(
-        self, event: TraceEvent, kept: dict[Instance, tuple[Ballot, Scalar, int]]
-    ) -> list[Instance]:
+    def in_scope(self, event: TraceEvent) -> Sequence[Instance]:
         if event.instance is not None:
-            return [event.instance]
+            return (event.instance,)
         first = event.first or 0
-        slots = range(first, self._highest_slot.get(event.node, first - 1) + 1)
-        if len(slots) <= len(kept):
-            return list(slots)
-        return sorted(i for i in kept if not isinstance(i, str) and i >= first)
+        if self.last - first < len(self):
+            return range(first, self.last + 1)
+        return sorted(i for i in self if isinstance(i, int) and i >= first)
+
+
+def _unreported(trace: Sequence[TraceEvent], position: int, kept: _Kept) -> Breach | None:
+    event = trace[position]
+    assert event.ballot is not None
+    reported = {instance: (ballot, value) for instance, ballot, value in event.accepted}
+    for instance in kept.in_scope(event):
+        at = kept.get(instance)
+        if at is None:
+            continue
+        held = trace[at].ballot
+        assert held is not None
+        report = reported.get(instance)
+        # An acceptance at or above the promised ballot hides what lay below it: not judged.
+        if (report is not None and report[0] >= held) or held >= event.ballot:
+            continue
+        # Some acceptors report all that they have accepted, in any order: the highest counts.
+        reports = [(ballot, value) for i, ballot, value in event.accepted if i == instance]
+        report = max(reports, key=lambda entry: entry[0], default=None)
+        if report is not None and report[0] >= held:
+            continue
+        told = "nothing" if report is None else f"{spell(report[0])} = {report[1]!r}"
+        return Breach(
+            "accepted-kept",
+            f"{event.node} {spell_promise(event)} and reported {told} in {scope(instance, None)}, "
+            f"where it had accepted {spell(held)} = {trace[at].value!r}.",
+            position,
+            (at,),
+        )
+    return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from checkers.trace import Ballot, Instance, TraceEvent
@@ -15,6 +17,11 @@ class Breach(msgspec.Struct, frozen=True):
     sentence: str
     position: int
     against: tuple[int, ...] = ()
+
+
+def first_of(breaches: Iterable[Breach]) -> Breach | None:
+    """The one whose event comes first; of several of one event, that which looks back furthest."""
+    return min(breaches, key=lambda breach: (breach.position, breach.against), default=None)
 
 
 def spell(ballot: Ballot | None) -> str:

@@ -1,13 +1,14 @@
-"""The laws of choosing and learning: quorums, P2b, and one value an instance.
+"""The laws of learners and replicas: what is learnt was chosen, logs agree, and so do states.
 
 Rules
 1. Learnt is chosen: a majority of distinct acceptors accepted the value, at the learner's ballot
    where it names one, at any one ballot where it learnt from another.
-2. P2b: once a majority has accepted (n, v), every higher proposal has v. It holds of everything
-   that ever happens, so it needs no order in time; it needs the number of nodes.
-3. What one node learnt of an instance is what every node learns, itself in later lives included.
+2. What one node learnt in a slot is what every node learns there, itself in later lives included.
+   That a restart forgets nothing cannot be judged: what a snapshot covers is never learnt anew.
+3. Replicas that applied the same slots are in the same state, in whatever life and by whatever
+   way, applied one by one or taken over with a snapshot.
 
-Sources: Lamport 2001, sections 2.2 and 2.3.
+Sources: Lamport 2001, section 2.3 and section 3 (implementing a state machine).
 """
 
 from __future__ import annotations
@@ -15,102 +16,65 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from checkers.laws.breach import Breach, scope, spell
-from checkers.laws.tally import Tally, frozen
-from checkers.trace import Ballot, Instance, Scalar, TraceEvent
+from checkers.laws.tally import Positions, Tally
+from checkers.trace import Instance, Scalar, TraceEvent
 
 
-def quorum(tally: Tally, trace: Sequence[TraceEvent]) -> Breach | None:
+def quorum(tally: Tally) -> Breach | None:
     """T13: what a node learnt, a majority of distinct acceptors had accepted."""
-    elsewhere: dict[tuple[Instance, Scalar], int] | None = None
-    for (instance, ballot, value), position in tally.chosen.items():
-        votes = 0
+    cluster = tally.cluster
+    for (instance, ballot, value), position in tally.learnt.items():
         if ballot is None:
-            if elsewhere is None:
-                elsewhere = _best_votes(tally)
-            votes = elsewhere.get((instance, value), 0)
-        elif (proposal := tally.proposals.get((instance, ballot, value))) is not None:
-            votes = proposal.votes
-        if tally.may_have_majority(votes):
+            proposals = tally.ballots.get((instance, value), [])
+        else:
+            proposal = tally.proposals.get((instance, ballot, value))
+            proposals = [proposal] if proposal is not None else []
+        if cluster.may_have_majority(max((len(p.votes) for p in proposals), default=0)):
             continue
         at = "any one ballot" if ballot is None else f"ballot {spell(ballot)}"
-        voters = tally.voters(votes)
+        names = sorted({node for proposal in proposals for node in proposal.votes})
+        votes = {vote for proposal in proposals for vote in proposal.votes.values()}
         return Breach(
             "quorum",
-            f"{trace[position].node} learnt {value!r} in {scope(instance, None)}, but at {at} only "
-            f"{', '.join(voters) or 'nobody'} accepted it: {tally.majority} of {tally.size} are "
-            f"needed.",
+            f"{tally.trace[position].node} learnt {value!r} in {scope(instance, None)}, but at "
+            f"{at} only {', '.join(names) or 'nobody'} accepted it: {cluster.majority} of "
+            f"{cluster.size} are needed.",
             position,
-            _votes_in(trace, instance, ballot, value),
+            tuple(sorted(votes)),
         )
     return None
 
 
-def _best_votes(tally: Tally) -> dict[tuple[Instance, Scalar], int]:
-    best: dict[tuple[Instance, Scalar], int] = {}
-    for (instance, _, value), proposal in tally.proposals.items():
-        held = best.get((instance, value), 0)
-        if proposal.votes.bit_count() > held.bit_count():
-            best[instance, value] = proposal.votes
-    return best
-
-
-def _votes_in(
-    trace: Sequence[TraceEvent], instance: Instance, ballot: Ballot | None, value: Scalar
-) -> tuple[int, ...]:
-    """Where the proposal was accepted, the first time by each node; ten at most."""
-    first: dict[str, int] = {}
-    for position, event in enumerate(trace):
-        if (
-            event.event == "accepted"
-            and event.instance == instance
-            and frozen(event.value) == value
-            and (ballot is None or event.ballot == ballot)
-        ):
-            first.setdefault(event.node, position)
-    return tuple(first.values())[:10]
-
-
-def value_stays(tally: Tally, trace: Sequence[TraceEvent]) -> Breach | None:
-    """P2b: no proposal above a chosen one has another value."""
-    learnt: dict[Instance, list[tuple[Ballot, Scalar]]] = {}
-    for instance, ballot, value in tally.chosen:
-        if ballot is not None and instance in tally.contested:
-            learnt.setdefault(instance, []).append((ballot, value))
-    found: list[tuple[int, Instance, Ballot, Ballot, Scalar]] = []
-    for instance, group in tally.contests():
-        won = [(b, v) for b, v, proposal in group if tally.has_majority(proposal.votes)]
-        won += learnt.get(instance, [])
-        if not won:
-            continue
-        lowest, value = min(won, key=lambda entry: entry[0])
-        found += [
-            (proposal.seen_at, instance, ballot, lowest, value)
-            for ballot, other, proposal in group
-            if ballot > lowest and other != value
-        ]
-    if not found:
-        return None
-    position, instance, ballot, lowest, value = min(found, key=lambda entry: entry[0])
-    event = trace[position]
-    return Breach(
-        "p2b",
-        f"{event.node} has another value at {spell(ballot)} in {scope(instance, None)} "
-        f"({event.event}), where {spell(lowest)} = {value!r} was chosen.",
-        position,
-        _votes_in(trace, instance, lowest, value),
-    )
-
-
-def one_value(tally: Tally, trace: Sequence[TraceEvent]) -> Breach | None:
-    """T2, agreement: all nodes learn one value in an instance, and none learns it anew."""
+def logs_agree(tally: Tally) -> Breach | None:
+    """T1, T2: two learnt logs never differ in a slot, be they of two nodes or of two lives."""
     first: dict[Instance, tuple[Scalar, int]] = {}
-    for (instance, _, value), position in tally.chosen.items():
-        held, earlier = first.setdefault(instance, (value, position))
+    for (slot, _, value), position in tally.learnt.items():
+        if isinstance(slot, str):
+            continue
+        held, earlier = first.setdefault(slot, (value, position))
         if held != value:
+            node, other = tally.trace[position].node, tally.trace[earlier].node
+            whose = "it had learnt" if node == other else f"{other} had learnt"
             return Breach(
-                "agreement",
-                f"{trace[position].node} learnt {value!r} in {scope(instance, None)}, where "
-                f"{trace[earlier].node} had learnt {held!r}.",
+                "log-agreement",
+                f"{node} learnt {value!r} in slot {slot}, where {whose} {held!r}.",
+                position,
+                (earlier,),
+            )
+    return None
+
+
+def states_equal(trace: Sequence[TraceEvent], at: Positions) -> Breach | None:
+    """T1: replicas that have applied the same slots are in the same state."""
+    first: dict[int | None, int] = {}
+    for position in at.get("state", ()):
+        event = trace[position]
+        earlier = first.setdefault(event.index, position)
+        if trace[earlier].digest != event.digest:
+            return Breach(
+                "state-equality",
+                f"{event.node} was in state {event.digest!r} at slot {event.index}, where "
+                f"{trace[earlier].node} was in state {trace[earlier].digest!r}.",
                 position,
                 (earlier,),
             )

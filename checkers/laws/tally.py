@@ -1,8 +1,9 @@
-"""What a trace adds up to: promises, proposals issued, votes and learnt values, by ballot.
+"""What a trace adds up to: where each kind of event stands, and the proposals with their votes.
 
 Rules
 1. A tally has no time. The laws that join several nodes hold of everything that ever happened, so
-   no order between nodes, which only their clocks could tell, is used.
+   no order between nodes, which only their clocks could tell, is used. Positions say which event
+   is named first, and decide nothing.
 2. A node counts once, however often it says a thing.
 3. A report in a promise is as good a sign of acceptance as the acceptance itself: the node may
    have been killed after the proposal was durable and before it was traced.
@@ -10,142 +11,158 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 
 import msgspec
 
 from checkers.history import freeze
 from checkers.trace import Ballot, Instance, Scalar, TraceEvent
 
+Positions = Mapping[str, list[int]]  # where the events of each name stand, in order
+Key = tuple[Instance, Ballot, Scalar]
+
+
+def positions(trace: Sequence[TraceEvent]) -> Positions:
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for position, event in enumerate(trace):
+        found[event.event].append(position)
+    return found
+
+
+class Cluster:
+    """The nodes that take part: `declared` names them all, and is empty where they are unknown."""
+
+    def __init__(self, trace: Sequence[TraceEvent], declared: Sequence[str]) -> None:
+        self.declared = tuple(declared)
+        quiet = set(self.declared)
+        for event in trace if quiet else ():
+            quiet.discard(event.node)
+            if not quiet:
+                break
+        # Nodes without a single event: they may have promised and accepted anything.
+        self.silent = len(quiet)
+        self.size = len(self.declared) or len(set(map(attrgetter("node"), trace)))
+        self.majority = self.size // 2 + 1
+
+    def may_have_majority(self, voters: int) -> bool:
+        """Could so many, with the silent nodes, be a majority?"""
+        return voters + self.silent >= self.majority
+
+    def has_majority(self, voters: int) -> bool:
+        """Are so many a majority, whatever the trace does not show?"""
+        return bool(self.declared) and voters >= self.majority
+
 
 class Proposal(msgspec.Struct, gc=False):
-    """A proposal of one value at one ballot: who issued it, who accepted it.
+    """A proposal of one value at one ballot.
 
-    `votes` is a bit mask over the tally's nodes. Positions are those of the first sign of the
-    proposal, of its issue and of its first acceptance; -1 where the trace has none.
+    `votes`: who accepted it, with the position of the first sign of it. The positions are those
+    of the first sign of the proposal, of its issue (by `issuer`) and of the vote that made a
+    majority; -1 where the trace has none.
     """
 
     seen_at: int
     issued_at: int = -1
     issuer: str | None = None
-    accepted_at: int = -1
-    votes: int = 0
+    chosen_at: int = -1
+    votes: dict[str, int] = {}
 
-
-Key = tuple[Instance, Ballot, Scalar]
+    @property
+    def accepted_at(self) -> int:
+        return min(self.votes.values(), default=-1)
 
 
 class Tally:
-    """One pass over a trace. `nodes` are all nodes of the cluster, empty where unknown."""
+    """The events of some instances, added up. `prepares` and `promises` are those of all."""
 
-    def __init__(self, nodes: Sequence[str] = ()) -> None:
-        self.declared = tuple(nodes)
-        self.bits: dict[str, int] = {}  # node: its bit in a mask of votes
+    def __init__(
+        self,
+        trace: Sequence[TraceEvent],
+        at: Positions,
+        cluster: Cluster,
+        instances: Collection[Instance | None],
+    ) -> None:
+        self.trace, self.at, self.cluster = trace, at, cluster
         self.proposals: dict[Key, Proposal] = {}
-        self.chosen: dict[tuple[Instance, Ballot | None, Scalar], int] = {}
-        self.promises: dict[tuple[Instance | None, Ballot], list[tuple[int, TraceEvent]]] = {}
-        # Prepared ballots: node, life, position of the first.
-        self.prepared: dict[tuple[Instance | None, Ballot], tuple[str, int, int]] = {}
-        # (what, position, earlier position): "shared" or "reused" ballots
-        self.clashes: list[tuple[str, int, int]] = []
-        self.kinds: set[str] = set()
-        self.contested: set[Instance] = set()  # instances in which two values were proposed
-        self._values: dict[Instance, Scalar] = {}
-        self._lives: dict[str, int] = {}
+        # The proposals of a value in an instance, at all ballots.
+        self.ballots: dict[tuple[Instance, Scalar], list[Proposal]] = {}
+        # Who issued anything at a ballot in an instance, and where first.
+        self.issued: dict[tuple[Instance, Ballot], dict[str, int]] = {}
+        self.learnt: dict[tuple[Instance, Ballot | None, Scalar], int] = {}
+        self.promises: dict[tuple[Instance | None, Ballot], list[int]] = {}
+        self.reports: dict[int, dict[Instance, tuple[Ballot, Scalar]]] = {}  # by the promise
+        self._instances = instances
+        for position in self._of_interest() if instances else ():
+            self._see(position, trace[position])
 
-    def see(self, position: int, event: TraceEvent) -> None:
-        self.kinds.add(event.event)
-        if event.node not in self.bits:
-            self.bits[event.node] = 1 << len(self.bits)
-        if event.event == "accepted":
-            proposal = self._proposal(event.instance, event.ballot, event.value, position)
-            proposal.votes |= self.bits[event.node]
-            if proposal.accepted_at < 0:
-                proposal.accepted_at = position
-        elif event.event == "accept":
-            self._issued(position, event)
-        elif event.event == "chosen":
-            assert event.instance is not None
-            key = (event.instance, event.ballot, frozen(event.value))
-            self.chosen.setdefault(key, position)
-        elif event.event == "promise":
-            self._promised(position, event)
-        elif event.event == "prepare":
-            self._prepared(position, event)
-        elif event.event == "restart":
-            self._lives[event.node] = self._lives.get(event.node, 0) + 1
+    def _of_interest(self) -> list[int]:
+        trace, instances = self.trace, self._instances
+        found = [p for p in self.at.get("promise", ()) if self._speaks_of(trace[p])]
+        for name in ("accept", "accepted", "chosen"):
+            found += [p for p in self.at.get(name, ()) if trace[p].instance in instances]
+        return sorted(found)
 
-    def _proposal(
-        self, instance: Instance | None, ballot: Ballot | None, value: Scalar, position: int
-    ) -> Proposal:
+    def _speaks_of(self, promise: TraceEvent) -> bool:
+        """Does the promise cover one of our instances, or report of one?"""
+        if promise.instance is None or promise.instance in self._instances:
+            return True
+        return any(instance in self._instances for instance, _, _ in promise.accepted)
+
+    def _see(self, position: int, event: TraceEvent) -> None:
+        instance, ballot = event.instance, event.ballot
+        if event.event == "chosen":
+            assert instance is not None
+            self.learnt.setdefault((instance, ballot, frozen(event.value)), position)
+            return
+        assert ballot is not None, "read_trace refuses these events without a ballot"
+        if event.event == "promise":
+            self._promised(position, event, (instance, ballot))
+            return
         assert instance is not None
-        assert ballot is not None
-        value = frozen(value)
-        key = (instance, ballot, value)
+        key = (instance, ballot, frozen(event.value))
+        if event.event == "accepted":
+            self._vote(event.node, key, position)
+            return
+        proposal = self._proposal(key, position)
+        if proposal.issuer is None:
+            proposal.issuer, proposal.issued_at = event.node, position
+        self.issued.setdefault((instance, ballot), {}).setdefault(event.node, position)
+
+    def _promised(
+        self, position: int, event: TraceEvent, key: tuple[Instance | None, Ballot]
+    ) -> None:
+        self.promises.setdefault(key, []).append(position)
+        highest: dict[Instance, tuple[Ballot, Scalar]] = {}
+        for instance, ballot, value in event.accepted:
+            if instance in self._instances:
+                report = (ballot, frozen(value))
+                self._vote(event.node, (instance, *report), position)
+                if instance not in highest or highest[instance][0] < ballot:
+                    highest[instance] = report
+        self.reports[position] = highest
+
+    def _proposal(self, key: Key, position: int) -> Proposal:
         proposal = self.proposals.get(key)
         if proposal is None:
             proposal = self.proposals[key] = Proposal(position)
-            if self._values.setdefault(instance, value) != value:
-                self.contested.add(instance)
+            self.ballots.setdefault((key[0], key[2]), []).append(proposal)
         return proposal
 
-    def _issued(self, position: int, event: TraceEvent) -> None:
-        proposal = self._proposal(event.instance, event.ballot, event.value, position)
-        if proposal.issuer is None:
-            proposal.issuer, proposal.issued_at = event.node, position
-        elif proposal.issuer != event.node:
-            self.clashes.append(("shared", position, proposal.issued_at))
+    def _vote(self, node: str, key: Key, position: int) -> None:
+        proposal = self._proposal(key, position)
+        proposal.votes.setdefault(node, position)
+        if proposal.chosen_at < 0 and self.cluster.has_majority(len(proposal.votes)):
+            proposal.chosen_at = position
 
-    def _promised(self, position: int, event: TraceEvent) -> None:
-        assert event.ballot is not None
-        key = (event.instance, event.ballot)
-        self.promises.setdefault(key, []).append((position, event))
-        for instance, ballot, value in event.accepted:
-            self._proposal(instance, ballot, value, position).votes |= self.bits[event.node]
-
-    def _prepared(self, position: int, event: TraceEvent) -> None:
-        assert event.ballot is not None
-        life = self._lives.get(event.node, 0)
-        key = (event.instance, event.ballot)
-        node, earlier_life, earlier = self.prepared.setdefault(key, (event.node, life, position))
-        if node != event.node:
-            self.clashes.append(("shared", position, earlier))
-        elif life != earlier_life:
-            self.clashes.append(("reused", position, earlier))
-
-    @property
-    def size(self) -> int:
-        """The number of nodes: as declared, or as far as the trace shows."""
-        return len(self.declared) or len(self.bits)
-
-    @property
-    def majority(self) -> int:
-        return self.size // 2 + 1
-
-    @property
-    def silent(self) -> int:
-        """Nodes without a single event: they may have promised and accepted anything."""
-        return sum(node not in self.bits for node in self.declared)
-
-    def may_have_majority(self, votes: int) -> bool:
-        """Could these voters, with the silent nodes, be a majority?"""
-        return votes.bit_count() + self.silent >= self.majority
-
-    def has_majority(self, votes: int) -> bool:
-        """Are these voters a majority, whatever the trace does not show?"""
-        return bool(self.declared) and votes.bit_count() >= self.majority
-
-    def voters(self, votes: int) -> list[str]:
-        return [node for node, bit in self.bits.items() if votes & bit]
-
-    def contests(self) -> Iterator[tuple[Instance, list[tuple[Ballot, Scalar, Proposal]]]]:
-        """The proposals of each contested instance, by ballot."""
-        groups: dict[Instance, list[tuple[Ballot, Scalar, Proposal]]] = {}
-        for (instance, ballot, value), proposal in self.proposals.items():
-            if instance in self.contested:
-                groups.setdefault(instance, []).append((ballot, value, proposal))
-        for instance, group in groups.items():
-            yield instance, sorted(group, key=lambda entry: (entry[0], entry[2].seen_at))
+    def covering(self, instance: Instance, ballot: Ballot) -> Iterable[int]:
+        """Where the ballot was promised for the instance."""
+        yield from self.promises.get((instance, ballot), ())
+        if not isinstance(instance, str):
+            for position in self.promises.get((None, ballot), ()):
+                if (self.trace[position].first or 0) <= instance:
+                    yield position
 
 
 def frozen(value: Scalar) -> Scalar:

@@ -144,6 +144,27 @@ def test_t3_termination_to_read_null_is_no_progress() -> None:
     assert Kind.VALID is judge(Termination(), *register).kind
 
 
+def test_termination_asks_nothing_of_nodes_that_are_lost() -> None:
+    """A node that does not run on a damaged disk is right: where all clients happened to be at such
+    nodes nothing was tried. Elsewhere the others' silence still tells."""
+    final = '"intended": {"final": true}'
+    heal = "{" + final + ', "observed": {"lost": ["n3"]}, "in_effect": true}'
+    healed = (*HEALED, "nemesis info heal {" + final + "}", f"nemesis info heal {heal}")
+    lonely = "3 invoke propose 3", "3 fail propose 3", "3 invoke propose 4", "3 fail propose 4"
+    silent = *lonely, "4 invoke propose 5", "4 fail propose 5"
+
+    untold = judge(Termination(), *PROPOSED, *BROKEN, *healed, *lonely)
+    stuck = judge(Termination(), *PROPOSED, *BROKEN, *healed, *silent)
+    moving = judge(
+        Termination(), *PROPOSED, *BROKEN, *healed, *lonely, "4 invoke propose 5", "4 ok propose 1"
+    )
+
+    assert Kind.UNKNOWN is untold.kind
+    assert "but on what is lost: n3." in untold.summary
+    assert (Kind.INVALID, ["n4"]) == (stuck.kind, stuck.evidence["silent_nodes"])
+    assert Kind.VALID is moving.kind
+
+
 def test_t28_success_under_the_fault_is_no_sign_of_health() -> None:
     """Only what was invoked after the undoing had completed counts."""
     before = (*PROPOSED, *BROKEN, "3 invoke read null", *HEALED, "3 ok read 1")

@@ -51,6 +51,15 @@ def gaps(*lines: tuple[Any, ...], checker: Coverage = CHECKER) -> list[str]:
     return found
 
 
+def test_an_operation_that_waits_through_a_short_fault_met_it() -> None:
+    """Rule 3: what was open when the fault struck was struck; what had its answer was not."""
+    open_ = [(1, "invoke", "write", 1), *fault(1), *undo(1)]
+    over = [*call(1, "write"), *fault(1), *undo(1), *call(1, "read")]
+    assert gaps(*open_, (1, "ok", "write", 1), *call(1, "read")) == []
+    assert gaps(*open_, *call(2, "write"), *call(2, "read")) == []
+    assert gaps(*over) == ["No operation was under way while a partition was in effect."]
+
+
 def test_a_run_that_did_what_it_claims_is_covered() -> None:
     """Each operation succeeded, the fault acted on operations, and a read followed the heal."""
     assert gaps(*COVERED) == []
@@ -71,7 +80,7 @@ def test_a_run_that_did_what_it_claims_is_covered() -> None:
         ),
         (
             [*COVERED[:4], *COVERED[6:]],
-            "No operation was invoked while a partition was in effect.",
+            "No operation was under way while a partition was in effect.",
         ),
         (
             [*COVERED[:6], *call(1, "read")],

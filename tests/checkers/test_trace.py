@@ -38,11 +38,17 @@ def test_events_are_read_with_their_fields(tmp_path: Path) -> None:
 
 def test_unknown_events_are_kept_with_all_their_fields(tmp_path: Path) -> None:
     """Even where they use our names for shapes of their own."""
-    path = file(tmp_path, line(1, "snapshot", upto=9), line(2, "lease", value={"until": 4}))
+    path = file(
+        tmp_path,
+        line(1, "snapshot", upto=9),
+        line(2, "lease", value={"until": 4}),
+        line(3, "checksum", index="all", digest="9f3c"),
+    )
 
     events = read_trace(path)
 
-    assert [event.other for event in events] == [{"upto": 9}, {"value": {"until": 4}}]
+    expected = [{"upto": 9}, {"value": {"until": 4}}, {"index": "all", "digest": "9f3c"}]
+    assert expected == [event.other for event in events]
     assert as_json(events[0]) == {"time": 1, "node": "n1", "event": "snapshot", "upto": 9}
 
 
@@ -53,6 +59,8 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         line(1, "accepted", ballot=[1, "n1"], instance=0, value=True),
         line(2, "snapshot", upto=9),
         line(3, "messages", sent={"prepare": 4}),
+        line(4, "state", index=7, digest="9f3c"),
+        line(5, "refuse", ballot=[1, "n1"], instance=None, promised=[2, "n2"]),
     )
     events = read_trace(path)
 
@@ -94,6 +102,8 @@ def test_the_next_life_may_go_on_behind_a_torn_line(tmp_path: Path) -> None:
         (line(1, "accept", instance=1, value="x"), "lacks its 'ballot'"),
         (line(1, "accepted", ballot=[1, "n1"], value="x"), "lacks its 'instance'"),
         (line(1, "prepare", ballot=["n1", 1]), "wrong shape"),
+        (line(1, "state", index=4), "lacks its 'digest'"),
+        (line(1, "state", index="4", digest="9f3c"), "wrong shape"),
         (line(1, "accept", ballot=[1, "n1"], instance=1, value=["x"]), "wrong shape"),
     ],
 )
