@@ -34,8 +34,12 @@ class Ballots:
         self.round = 0
 
     def saw(self, used: int) -> None:
-        """Round `used` is in use somewhere, or was in an earlier life of this node."""
+        """Round `used` is in use somewhere."""
         self.round = max(self.round, used)
+
+    def restore(self, used: int) -> None:
+        """Round `used` was written down by an earlier life of this node."""
+        self.saw(used)
 
     def next(self) -> Ballot:
         """A ballot above all that were seen. The caller writes its round down before using it:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from reference_impl.hearsay import Hearsay
 from reference_impl.limits import Limits
 from reference_impl.logmessages import Batch, Entries, Fetch, FetchPart, Part
 from reference_impl.outbox import Outbox
@@ -25,8 +26,16 @@ from reference_impl.snapshot import Assembly
 class CatchUp:
     """Both sides: asking and answering."""
 
-    def __init__(self, out: Outbox, peers: Sequence[str], replica: Replica, limits: Limits) -> None:
+    def __init__(
+        self,
+        out: Outbox,
+        peers: Sequence[str],
+        replica: Replica,
+        limits: Limits,
+        hearsay: Hearsay,
+    ) -> None:
         self._out, self._peers, self._replica, self._limits = out, peers, replica, limits
+        self._hearsay = hearsay
         self._target = 0  # somebody knows everything up to here to be chosen
         self._source = ""
         self._asking = False
@@ -80,20 +89,19 @@ class CatchUp:
             self._out.cancel_timer("fetch")
 
     def on_fetch(self, src: str, message: Fetch) -> None:
-        log = self._replica.log
-        if message.first > log.last:
-            return
+        log, acceptor = self._replica.log, self._replica.acceptor
         if message.first <= log.base:
             self._send_part(src, 0)
             return
         values: list[Batch] = []
         size = 0
-        for value in log.from_slot(message.first):
+        for value in self._hearsay.tells(log, acceptor, message.first):
             size += len(msgspec.msgpack.encode(value))
             if values and size > self._limits.fetch_bytes_max:
                 break
             values.append(value)
-        self._out.send(src, Entries(message.first, tuple(values)))
+        if values:
+            self._out.send(src, Entries(message.first, tuple(values)))
 
     def on_fetch_part(self, src: str, message: FetchPart) -> None:
         snapshot = self._replica.snapshot

@@ -30,6 +30,7 @@ from reference_impl.outbox import Outbox
 from reference_impl.proposer import Proposer
 from reference_impl.quorum import Tally
 from reference_impl.replica import Replica
+from reference_impl.rules import Rules
 
 
 class Role(enum.Enum):
@@ -49,21 +50,30 @@ class Election:
         replica: Replica,
         rng: Random,
         limits: Limits,
+        rules: Rules,
         new_tally: Callable[[], Tally],
         new_proposer: Callable[[Ballot], Proposer],
     ) -> None:
         self._name, self._out, self._replica = name, out, replica
         self._rng, self._limits = rng, limits
+        self._tenure, self._suspicion = rules.tenure(), rules.suspicion()
         self._new_tally, self._new_proposer = new_tally, new_proposer
-        self.role = Role.FOLLOWING
-        self.leader: str | None = None  # known and heard of lately; this node itself if it leads
-        self.ballot = NEVER  # of `leader`, or the one prepared by this node
+        self.role: Role
+        self.leader: str | None  # known and heard of lately; this node itself if it leads
+        self.ballot: Ballot  # of `leader`, or the one prepared by this node
+        self._stand(Role.FOLLOWING, None, NEVER)
         self.proposer: Proposer | None = None
         self._first = 0  # the scope of phase 1
         self._heard_at = float("-inf")  # when a leader was heard, or a candidate promised
         self._number = 0  # of the last canvass
         self._supporters = new_tally()
         self._sends = 0
+        self._stopped: set[str] = set()  # empty for ever without a failure detector
+
+    def _stand(self, role: Role, leader: str | None, ballot: Ballot) -> None:
+        """The one place where they change: others look at `standing` after each event."""
+        self.role, self.leader, self.ballot = role, leader, ballot
+        self.standing = (role, leader, ballot)
 
     # --- following ---
 
@@ -72,33 +82,45 @@ class Election:
 
     def heard(self, leader: str, ballot: Ballot, now: float) -> None:
         """A message of a leader came that this node's acceptor did not refuse."""
-        if ballot < self.ballot or (self.role is Role.LEADING and ballot == self.ballot):
+        if ballot < self.ballot or leader in self._stopped:  # its last words, on their way still
+            return
+        if self.role is Role.LEADING and not self._tenure.outbid(self.ballot, ballot):
             return
         self._heard_at = now
         if self.role is not Role.FOLLOWING:
             self._wait(self._patience())
-        elif (leader, ballot) == (self.leader, self.ballot):
+        elif leader == self.leader and ballot == self.ballot:
             return
         self._become_follower(leader, ballot)
 
     def promised_to(self, ballot: Ballot, now: float) -> None:
         """This node promised another's ballot: it gives the candidate time to lead."""
-        if ballot > self.ballot:
+        if self._tenure.outbid(self.ballot, ballot):
             self.step_down()
             self._heard_at = now
+
+    def outbid(self, ballot: Ballot) -> bool:
+        """Somebody uses `ballot`. True if that ends this node's leadership or candidacy."""
+        self._replica.ballots.saw(ballot.round)
+        busy = self.role is Role.LEADING or self.role is Role.PREPARING
+        if not busy or not self._tenure.outbid(self.ballot, ballot):
+            return False
+        self.step_down()
+        return True
 
     def step_down(self) -> None:
         """Stop following, standing or leading. The next try comes soon, but if somebody leads, its
         heartbeat comes first."""
         if self.leader is not None:
             self._become_follower(None, self.ballot)
-        self.role, self.proposer = Role.FOLLOWING, None
+        self._stand(Role.FOLLOWING, self.leader, self.ballot)
+        self.proposer = None
         self._heard_at = float("-inf")
         self._wait(self._rng.uniform(self._limits.canvass_min_s, self._limits.canvass_max_s))
 
     def _become_follower(self, leader: str | None, ballot: Ballot) -> None:
-        self.role, self.proposer = Role.FOLLOWING, None
-        self.leader, self.ballot = leader, ballot
+        self._stand(Role.FOLLOWING, leader, ballot)
+        self.proposer = None
         self._out.trace("follower", leader=leader)
 
     def _patience(self) -> float:
@@ -106,6 +128,17 @@ class Election:
 
     def _wait(self, delay_s: float) -> None:
         self._out.set_timer("election", delay_s)
+
+    def on_detected(self, node: str, up: bool) -> None:
+        """`node` has stopped or is back, on the word of a perfect failure detector (T4): nobody has
+        to be patient, and whoever wants to lead in its place is supported."""
+        if up:
+            self._stopped.discard(node)
+            return
+        self._stopped.add(node)
+        if node == self.leader and self.role is Role.FOLLOWING:
+            self._heard_at = float("-inf")
+            self._canvass()
 
     # --- candidacy ---
 
@@ -117,15 +150,17 @@ class Election:
             self._send_prepare()
             return
         silence_s = now - self._heard_at
-        if self.role is Role.FOLLOWING and silence_s < self._limits.election_min_s:
-            self._wait(self._patience() - silence_s)
+        stands = self._suspicion.stands(silence_s, self._limits.election_min_s)
+        if self.role is Role.FOLLOWING and not stands:
+            self._wait(max(self._patience() - silence_s, self._limits.canvass_min_s))
         else:
             self._canvass()
 
     def _canvass(self) -> None:
         if self.leader is not None:
             self._become_follower(None, self.ballot)
-        self.role, self.proposer = Role.CANVASSING, None
+        self._stand(Role.CANVASSING, self.leader, self.ballot)
+        self.proposer = None
         self._number += 1
         self._supporters = self._new_tally()
         self._wait(self._rng.uniform(self._limits.canvass_min_s, self._limits.canvass_max_s))
@@ -137,10 +172,10 @@ class Election:
         leader that sees a promise above its ballot must prepare a higher one to win that acceptor
         back, and may hear of it in no other way where refusals are off."""
         if self.role is Role.LEADING:
-            self._replica.ballots.saw(message.promised.round)
-            if message.promised > self.ballot:
-                self.step_down()
-        elif src == self.leader or now - self._heard_at >= self._limits.election_min_s:
+            self.outbid(message.promised)
+            return
+        silence_s, patience_s = now - self._heard_at, self._limits.election_min_s
+        if self._suspicion.supports(src, self.leader, silence_s, patience_s):
             self._out.send(src, Support(message.number))
 
     def on_support(self, src: str, message: Support) -> None:
@@ -153,8 +188,7 @@ class Election:
 
     def _prepare(self) -> None:
         """Phase 1a."""
-        self.role = Role.PREPARING
-        self.ballot = self._replica.ballots.next()
+        self._stand(Role.PREPARING, self.leader, self._replica.ballots.next())
         self.proposer = self._new_proposer(self.ballot)
         self._first = self._replica.log.last + 1
         self._sends = 0
@@ -174,13 +208,13 @@ class Election:
         if self.role is not Role.PREPARING or self.proposer is None:
             return
         if message.ballot == self.ballot and self.proposer.on_promise(src, message.accepted):
-            self.role, self.leader = Role.LEADING, self._name
+            self._stand(Role.LEADING, self._name, self.ballot)
             self._out.cancel_timer("election")
             self._out.trace("leader", ballot=self.ballot)
 
     def on_refuse(self, message: Refuse) -> None:
         """Somebody has promised a higher ballot than the one that this node prepared."""
-        self._replica.ballots.saw(message.promised.round)
-        busy = self.role in (Role.PREPARING, Role.LEADING)
-        if busy and message.ballot == self.ballot and message.promised > self.ballot:
-            self.step_down()
+        if message.ballot == self.ballot:
+            self.outbid(message.promised)
+        else:
+            self._replica.ballots.saw(message.promised.round)

@@ -22,15 +22,17 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from reference_impl import statemachine
 from reference_impl.ballot import Ballot
 from reference_impl.limits import Limits
-from reference_impl.logmessages import NOOP, Batch, Command, Forward, Heartbeat
+from reference_impl.logmessages import Batch, Command, Forward, Heartbeat
 from reference_impl.messages import Accept
+from reference_impl.once import Numbers
 from reference_impl.outbox import Outbox
 from reference_impl.proposer import Proposer
-from reference_impl.reads import QuorumReads
 from reference_impl.replica import Replica
 from reference_impl.requests import Response, error
+from reference_impl.rules import Rules
 
 
 class _InFlight(msgspec.Struct):
@@ -51,6 +53,7 @@ class Leader:
         out: Outbox,
         replica: Replica,
         limits: Limits,
+        rules: Rules,
         quorum_reads: bool,
         answer: Callable[[str, str, Response], None],
         vote: Callable[[int, Batch], None],
@@ -58,6 +61,7 @@ class Leader:
         self._name, self._quorum, self._proposer = name, quorum, proposer
         self._out, self._replica, self._limits = out, replica, limits
         self._quorum_reads, self._answer, self._vote = quorum_reads, answer, vote
+        self._rules, self._recovery, self._retry = rules, rules.recovery(), rules.retry()
         self.ballot: Ballot = proposer.ballot
         self._next_slot = replica.log.last + 1
         self._in_flight: dict[int, _InFlight] = {}
@@ -65,7 +69,7 @@ class Leader:
         self._gathered = False  # has the first of the queue waited for company long enough?
         self._origins: dict[str, str] = {}  # command id -> the node that the client asked
         self._taken: dict[tuple[str, int], Numbers] = {}
-        self._reads = QuorumReads()
+        self._reads = rules.quorum_reads()
         self._beat = 0
         self._echoed = dict.fromkeys(peers, 0)  # the newest beat that each peer confirmed
         self._heard_at: dict[str, float] = {}
@@ -80,9 +84,10 @@ class Leader:
         slots = [s for s in self._proposer.reported() if isinstance(s, int)]
         last = max([self._replica.log.last, *slots])
         self._next_slot = last + 1
-        for slot in range(self._replica.log.last + 1, last + 1):
-            if not self._replica.log.knows(slot):
-                self._propose(slot, self._proposer.value_for(slot, NOOP), now)
+        log = self._replica.log
+        slots = [s for s in range(log.last + 1, last + 1) if not log.knows(s)]
+        for slot, value in self._recovery.proposals(self._proposer, slots):
+            self._propose(slot, value, now)
         self._out.set_timer("heartbeat", self._limits.heartbeat_s)
         if not self._in_flight:
             self._beat_now(now)
@@ -154,11 +159,10 @@ class Leader:
         heard = sum(now - at <= self._limits.leader_patience_s for at in self._heard_at.values())
         if heard + 1 < self._quorum:
             return False
-        for slot, flight in self._in_flight.items():
-            if now - flight.sent_at >= self._limits.resend_s:
+        for slot, flight in tuple(self._in_flight.items()):
+            if self._retry.is_due(now - flight.sent_at, self._limits.resend_s):
                 # To all, also to who has voted: in `all` learning others may have missed the vote.
-                flight.sent_at = now
-                self._send_accept(slot, flight.value, now)
+                self._propose(slot, self._retry.value(flight.value), now)
         if now - self._broadcast_at >= 0.5 * self._limits.heartbeat_s:
             self._beat_now(now)
         self._out.set_timer("heartbeat", self._limits.heartbeat_s)
@@ -189,7 +193,7 @@ class Leader:
 
     # --- commands ---
 
-    def take(self, origin: str, command: Command, size: int) -> None:
+    def take(self, origin: str, command: Command) -> None:
         """A command of a client that asked through `origin`."""
         if len(self._queue) >= self._limits.queue_commands_max:
             text = f"{len(self._queue)} commands wait already; try again later"
@@ -202,11 +206,11 @@ class Leader:
             if not self._queue:
                 self._gathered = False
                 self._out.set_timer("gather", self._limits.gather_s)
-            self._queue.append((command, size))
+            self._queue.append((command, statemachine.size_of(command)))
 
     def first_time(self, origin: str, message: Forward) -> bool:
         """Is this the first copy of a forwarded command to reach this leadership?"""
-        numbers = self._taken.setdefault((origin, message.life), Numbers())
+        numbers = self._taken.setdefault((origin, message.life), self._rules.once())
         return message.ballot == self.ballot and numbers.add(message.number)
 
     def applied(self, command: Command, response: Response) -> None:
@@ -228,24 +232,3 @@ class Leader:
             self._answer(origin, command_id, perhaps)
         self._origins.clear()
         self._out.cancel_timer("heartbeat")
-
-
-class Numbers:
-    """Which numbers of a growing sequence have been seen. Numbers far below the highest count as
-    seen: they are late duplicates, or so late that their client has given up."""
-
-    SPAN = 4096
-
-    def __init__(self) -> None:
-        self._highest = 0
-        self._seen: set[int] = set()
-
-    def add(self, number: int) -> bool:
-        """Note `number`; False if it was seen before."""
-        if number in self._seen or number <= self._highest - self.SPAN:
-            return False
-        self._seen.add(number)
-        self._highest = max(self._highest, number)
-        if len(self._seen) > 2 * self.SPAN:
-            self._seen = {n for n in self._seen if n > self._highest - self.SPAN}
-        return True

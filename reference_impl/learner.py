@@ -28,10 +28,13 @@ class Learner:
 
     def on_accepted(self, acceptor: str, ballot: Ballot, instance: Instance) -> bool:
         """Count an acceptance; True if it completes a quorum: the proposal is chosen."""
-        tallies = self._tallies.setdefault(instance, {})
-        if ballot not in tallies:
-            tallies[ballot] = self._new_tally()
-        return tallies[ballot].add(acceptor)
+        tallies = self._tallies.get(instance)
+        if tallies is None:
+            tallies = self._tallies[instance] = {}
+        tally = tallies.get(ballot)
+        if tally is None:
+            tally = tallies[ballot] = self._new_tally()
+        return tally.add(acceptor)
 
     def forget(self, instance: Instance) -> None:
         """Stop counting for an instance whose value is known."""

@@ -13,6 +13,8 @@ from __future__ import annotations
 import msgspec
 
 KIB = 1024
+SNAPSHOT_SLOTS_MIN = 40
+RETAIN_SLOTS = 500
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,8 +48,21 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_part_bytes: int = 1024 * KIB
     snapshot_every_slots: int = 2000
     snapshot_every_bytes: int = 4096 * KIB  # of accepted values: they all go into a promise
-    retain_slots: int = 500
+    retain_slots: int = RETAIN_SLOTS
     retain_bytes: int = 1024 * KIB
+    state_every_slots: int = 25  # the state's digest is traced that often
+
+    @staticmethod
+    def with_snapshots(every_slots: int) -> Limits:
+        """The defaults, but for how often the log is cut. Raises ValueError if it is too often."""
+        if every_slots < SNAPSHOT_SLOTS_MIN:
+            raise ValueError(
+                f"a snapshot every {every_slots} slots leaves too little between two: give at "
+                f"least {SNAPSHOT_SLOTS_MIN}"
+            )
+        return Limits(
+            snapshot_every_slots=every_slots, retain_slots=min(RETAIN_SLOTS, every_slots // 2)
+        )
 
     def __post_init__(self) -> None:
         assert 4 * self.heartbeat_s <= self.election_min_s < self.election_max_s

@@ -16,7 +16,7 @@ from reference_impl.messages import Accept, Accepted, Count, Prepare, Promise, R
 from reference_impl.requests import Response
 
 
-class Command(msgspec.Struct, frozen=True, array_like=True):
+class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A client's request as the log carries it.
 
     `id` is unique for ever: node, life, number. `session` and `seq` come from the client, both or
@@ -31,7 +31,7 @@ class Command(msgspec.Struct, frozen=True, array_like=True):
     seq: int | None = None
 
 
-class Batch(msgspec.Struct, frozen=True, array_like=True):
+class Batch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The value of a slot: commands in the order of their application, none for a no-op."""
 
     commands: tuple[Command, ...] = ()
@@ -39,7 +39,10 @@ class Batch(msgspec.Struct, frozen=True, array_like=True):
     @property
     def name(self) -> str:
         """Identifies the value in traces."""
-        return "+".join([c.id for c in self.commands]) or "noop"
+        commands = self.commands
+        if len(commands) == 1:
+            return commands[0].id
+        return "+".join([c.id for c in commands]) or "noop"
 
 
 NOOP = Batch()

@@ -30,8 +30,9 @@ class Proposal(NamedTuple):
     value: Any
 
 
-class Wire(msgspec.Struct, frozen=True, array_like=True, tag=str.lower):
-    """Settings shared by all messages: compact arrays, tagged with the type's name."""
+class Wire(msgspec.Struct, frozen=True, array_like=True, tag=str.lower, gc=False):
+    """Settings shared by all messages: compact arrays, tagged with the type's name. They hold data
+    only, so no cycle passes through them and the collector need not look."""
 
 
 class Report(msgspec.Struct, Generic[Value], frozen=True, array_like=True):
@@ -112,7 +113,12 @@ SynodMessage = Prepare | Promise[Any] | Refuse | Accept[Any] | Accepted | Chosen
 
 
 def read(received: Any, types: Any) -> Any:
-    """The message as one of `types`; None for what is no such message."""
+    """The message as one of `types`; None for what is no such message.
+
+    A host that knows a machine's `messages` has decoded and checked it already.
+    """
+    if isinstance(received, Wire):
+        return received
     try:
         return msgspec.convert(received, types)
     except msgspec.ValidationError:

@@ -3,8 +3,9 @@
 Rules
 1. This file says who hears of what; the decisions are in the parts: `election` (who proposes),
    `leader` (what is proposed), `replica` (votes, learning, state), `catchup`, `intake`, `reads`.
-2. A handler lets the parts change, then `_settle` draws the consequences, once: leadership taken
-   up or laid down, waiting commands proposed, answers gathered into one message a node.
+2. A handler lets the parts change, then `_settle` draws the consequences, once, of what has in
+   fact changed: leadership taken up or laid down, waiting commands proposed, answers gathered into
+   one message a node.
 3. Whoever sees a ballot above its own stops leading before it looks at anything else in a message.
    A leader has therefore learnt nothing from a higher ballot, and its "chosen up to" speaks of the
    values that it proposed itself: a follower that accepted a slot under that same ballot may take
@@ -19,7 +20,15 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from harness.machine import ClientRequest, Deliver, Effect, Event, Recover, Timeout
+from harness.machine import (
+    ClientRequest,
+    Deliver,
+    Detected,
+    Effect,
+    Event,
+    Recover,
+    Timeout,
+)
 from reference_impl import messages, requests, statemachine
 from reference_impl.ballot import Ballot
 from reference_impl.catchup import CatchUp
@@ -56,6 +65,8 @@ FUNCTIONS = (*statemachine.FUNCTIONS, "status")
 class MultiPaxos:
     """A machine. `peers` are the other nodes; all of them are acceptors, this node included."""
 
+    messages = LogMessage
+
     def __init__(
         self,
         *,
@@ -85,15 +96,17 @@ class MultiPaxos:
             self._replica,
             rng,
             self._limits,
+            rules,
             new_tally=lambda: rules.new_tally(nodes),
             new_proposer=lambda ballot: rules.proposer(ballot, rules.new_tally(nodes)),
         )
         self._learner = rules.new_learner(nodes)
-        self._catchup = CatchUp(self._out, self._peers, self._replica, self._limits)
+        self._read_rule, self._hearsay = rules.read_rule(), rules.hearsay()
+        self._catchup = CatchUp(self._out, self._peers, self._replica, self._limits, self._hearsay)
         self._intake = Intake(self._out, self._limits)
         self._relay = Relay(self._out, self._limits)
-        self._read_rule = rules.read_rule()
         self._leader: Leader | None = None
+        self._standing = self._election.standing  # as `_settle` saw it last
         self._handlers: dict[type, Callable[[str, Any], None]] = {
             Prepare: self._on_prepare,
             Promise: self._election.on_promise,
@@ -116,17 +129,25 @@ class MultiPaxos:
     def handle(self, event: Event, now: float) -> Sequence[Effect]:
         self._now = now
         if isinstance(event, Deliver):
-            message = messages.read(event.message, LogMessage)
-            if message is not None and event.src in self._peers:
-                self._handlers[type(message)](event.src, message)
-        elif isinstance(event, ClientRequest):
-            self._on_request(event.id, event.request)
+            self._on_message(event.src, event.message)
         elif isinstance(event, Timeout):
             self._on_timeout(event.name)
-        else:
+        elif isinstance(event, ClientRequest):
+            self._on_request(event.id, event.request)
+        elif isinstance(event, Detected):
+            self._election.on_detected(event.node, event.up)
+        elif isinstance(event, Recover):
             self._recover(event)
         self._settle()
         return self._out.take()
+
+    def _on_message(self, src: str, message: Any) -> None:
+        handler = self._handlers.get(type(message))
+        if handler is None:  # plain values: the host does not know `messages`
+            message = messages.read(message, LogMessage)
+            handler = self._handlers.get(type(message))
+        if handler is not None and src in self._peers:
+            handler(src, message)
 
     @property
     def _leading(self) -> bool:
@@ -134,6 +155,19 @@ class MultiPaxos:
 
     def _settle(self) -> None:
         """The consequences of an event, whatever it was."""
+        if self._election.standing != self._standing:
+            self._standing = self._election.standing
+            self._change_leadership()
+        if self._leader is not None:
+            self._leader.pump(self._now)
+        if self._relay.answers:
+            for command_id, response in self._relay.take(self._name):
+                self._intake.answered(command_id, response)
+            self._relay.send()
+
+    def _change_leadership(self) -> None:
+        """Another leader, ballot or role than before: who waits for the one is told, who waited for
+        any goes on."""
         leader, election = self._leader, self._election
         if leader is not None and not (self._leading and leader.ballot == election.ballot):
             self._leader = None
@@ -144,13 +178,6 @@ class MultiPaxos:
         if self._intake.holds and election.leader is not None:
             for number, command in self._intake.release():
                 self._route(number, command)
-        if self._leader is not None:
-            self._leader.pump(self._now)
-            if self._leader.has_news and not self._tell_all:
-                self._out.set_timer("flush", self._limits.flush_s)
-        for command_id, response in self._relay.take(self._name):
-            self._intake.answered(command_id, response)
-        self._relay.send()
 
     def _take_office(self) -> None:
         proposer = self._election.proposer
@@ -163,6 +190,7 @@ class MultiPaxos:
             self._out,
             self._replica,
             self._limits,
+            self._rules,
             self._quorum_reads,
             answer=self._relay.add,
             vote=lambda slot, value: self._vote(self._election.ballot, slot, value),
@@ -222,7 +250,7 @@ class MultiPaxos:
 
     def _route(self, number: int, command: Command) -> None:
         if self._leader is not None:
-            self._leader.take(self._name, command, statemachine.size_of(command))
+            self._leader.take(self._name, command)
         elif self._election.leader is None:
             self._intake.hold(number, command, self._now)
         else:
@@ -243,8 +271,7 @@ class MultiPaxos:
 
     def _on_forward(self, src: str, message: Forward) -> None:
         if self._leader is not None and self._leader.first_time(src, message):
-            command = message.command
-            self._leader.take(src, command, statemachine.size_of(command))
+            self._leader.take(src, message.command)
 
     def _on_answers(self, _src: str, message: Answers) -> None:
         for command_id, response in message.answers:
@@ -282,7 +309,7 @@ class MultiPaxos:
         elif self._replica.accept(ballot, slot, message.value):
             self._election.heard(src, ballot, self._now)
             self._tell(src, Accepted(ballot, slot, None, message.beat))
-            self._follow(src, ballot, message.chosen)
+            self._follow(src, ballot, self._hearsay.horizon(slot, message.chosen))
         else:
             self._refuse(src, ballot, slot)
 
@@ -306,11 +333,8 @@ class MultiPaxos:
         ballot, slot, leader = message.ballot, message.instance, self._leader
         if not isinstance(slot, int):
             return
-        if ballot > self._election.ballot:
-            self._replica.ballots.saw(ballot.round)
-            if self._election.role in (Role.PREPARING, Role.LEADING):
-                self._election.step_down()  # rule 3
-                leader = None
+        if ballot > self._election.ballot and self._election.outbid(ballot):
+            leader = None  # rule 3
         ours = leader is not None and ballot == leader.ballot
         if leader is not None and ours and src != self._name:
             leader.heard(src, message.beat, self._now)
@@ -328,17 +352,20 @@ class MultiPaxos:
         if self._leader is not None:
             self._leader.chosen(slot)
         self._replica.learn(slot, value, ballot)
+        if self._leader is not None and self._leader.has_news and not self._tell_all:
+            self._out.set_timer("flush", self._limits.flush_s)
 
     def _follow(self, src: str, ballot: Ballot, chosen: int) -> None:
         """The leader of `ballot` says that all slots up to `chosen` are chosen (rule 3)."""
         if self._leading:
             return
-        for slot in range(self._replica.log.last + 1, chosen + 1):
-            if not self._replica.log.knows(slot):
-                value = self._replica.accepted_under(ballot, slot)
-                if value is None:
+        log = self._replica.log
+        for slot in range(log.last + 1, chosen + 1):
+            if not log.knows(slot):
+                copy = self._replica.acceptor.accepted.get(slot)
+                if copy is None or not self._hearsay.confirms(ballot, copy.ballot):
                     break
-                self._learn(slot, value, ballot)
+                self._learn(slot, copy.value, ballot)
         self._catchup.behind(chosen, src)
 
     def _on_heartbeat(self, src: str, message: Heartbeat) -> None:

@@ -31,6 +31,7 @@ import msgspec
 
 from harness.machine import Machine
 from reference_impl.build import build_machine
+from reference_impl.limits import Limits
 from reference_impl.records import RecordError
 from reference_impl.runtime import Host
 from reference_impl.storage import Log, StorageError
@@ -89,15 +90,17 @@ async def serve(machine: Machine, node: Node) -> None:
         host = Host(machine, name=node.name, log=log, trace=trace, links=links)
         stack.callback(host.stop)
         host.start()
-        await _open_ports(node, host, stack)
+        await _open_ports(node, host, getattr(machine, "messages", Any), stack)
         _dial(links, ended, stack)
         say(f"{node.name} listens, peers on {node.peer_listen}, clients on {node.client_listen}")
         await ended
     say(f"{node.name} ends")
 
 
-async def _open_ports(node: Node, host: Host, stack: contextlib.AsyncExitStack) -> None:
-    inbox = Inbox(frozenset(node.peers), host.deliver, say)
+async def _open_ports(
+    node: Node, host: Host, messages: Any, stack: contextlib.AsyncExitStack
+) -> None:
+    inbox = Inbox(frozenset(node.peers), host.deliver, say, messages)
     stack.callback(host.clients.close)
     stack.callback(inbox.close)
     stack.callback((await _listen(inbox.accept, node.peer_listen)).close)
@@ -187,6 +190,7 @@ def _machine(options: argparse.Namespace, node: Node) -> Machine:
         refusals=options.refusals == "on",
         reads=options.reads,
         mutant=options.mutant,
+        snapshot_slots=options.snapshot_slots,
     )
 
 
@@ -204,6 +208,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--learning", choices=["all", "distinguished"], default="all")
     add("--refusals", choices=["on", "off"], default="on")
     add("--reads", choices=["log", "quorum"], default="log")
+    every = Limits().snapshot_every_slots
+    add("--snapshot-slots", type=int, default=every, metavar="N", help="from one to the next")
     add("--mutant", metavar="NAME", help="break one law on purpose: antipaxos mutants --list")
     return parser
 

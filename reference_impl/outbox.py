@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ class Outbox:
     def __init__(self, peers: Sequence[str]) -> None:
         self._peers = tuple(peers)
         self._effects: list[Effect] = []
-        self._sent: dict[str, int] = {}
+        self._sent: Counter[type] = Counter()
         self._traced = 0
 
     def take(self) -> Sequence[Effect]:
@@ -35,13 +36,12 @@ class Outbox:
 
     def send(self, dst: str, message: msgspec.Struct) -> None:
         self._effects.append(Send(dst, message))
-        name = type(message).__name__.lower()
-        self._sent[name] = self._sent.get(name, 0) + 1
+        self._sent[type(message)] += 1
 
     def broadcast(self, message: msgspec.Struct) -> None:
         """To every peer; a node's own roles hear of it by a plain call, not through the network."""
-        for peer in self._peers:
-            self.send(peer, message)
+        self._effects += [Send(peer, message) for peer in self._peers]
+        self._sent[type(message)] += len(self._peers)
 
     def persist(self, record: Record) -> None:
         self._effects.append(Persist(record))
@@ -63,7 +63,8 @@ class Outbox:
 
     def trace_messages(self) -> None:
         """The counts of this life so far, if they changed since they were last traced."""
-        total = sum(self._sent.values())
+        total = self._sent.total()
         if total != self._traced:
             self._traced = total
-            self.trace("messages", sent=dict(sorted(self._sent.items())))
+            counts = {kind.__name__.lower(): count for kind, count in self._sent.items()}
+            self.trace("messages", sent=dict(sorted(counts.items())))

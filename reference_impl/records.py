@@ -22,8 +22,8 @@ from reference_impl.messages import Count, Instance
 Value = TypeVar("Value")
 
 
-class _Stored(msgspec.Struct, frozen=True, array_like=True, tag=str.lower):
-    """Settings shared by all records: compact arrays, tagged with the type's name."""
+class _Stored(msgspec.Struct, frozen=True, array_like=True, tag=str.lower, gc=False):
+    """Settings shared by all records, those of messages.Wire: compact arrays, data only."""
 
 
 class Round(_Stored, frozen=True):

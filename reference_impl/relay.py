@@ -17,22 +17,22 @@ from reference_impl.requests import Response
 
 
 class Relay:
-    """Answers gathered during one event, by node."""
+    """Answers gathered during one event. `answers`: by node, with the ids of their commands."""
 
     def __init__(self, out: Outbox, limits: Limits) -> None:
         self._out, self._limits = out, limits
-        self._answers: dict[str, list[tuple[str, Response]]] = {}
+        self.answers: dict[str, list[tuple[str, Response]]] = {}
 
     def add(self, node: str, command_id: str, response: Response) -> None:
-        self._answers.setdefault(node, []).append((command_id, response))
+        self.answers.setdefault(node, []).append((command_id, response))
 
     def take(self, node: str) -> list[tuple[str, Response]]:
         """The answers for `node`, taken out: those that need no message."""
-        return self._answers.pop(node, [])
+        return self.answers.pop(node, [])
 
     def send(self) -> None:
         """Send what was gathered."""
-        answers, self._answers = self._answers, {}
+        answers, self.answers = self.answers, {}
         for node, its_own in answers.items():
             some: list[tuple[str, Response]] = []
             size = 0

@@ -8,6 +8,8 @@ Rules
    promise, so that a cluster which restarts as a whole can complete phase 1.
 4. What the acceptor has thereby forgotten it does not answer for: see `acceptor`, rule 5. The same
    answer, Behind, goes to a node that lags by more than a promise can carry.
+5. At fixed slots, and where a snapshot begins or ends a log, the state's digest is traced, so that
+   replicas can be compared where they stand at the same slot.
 """
 
 from __future__ import annotations
@@ -21,14 +23,12 @@ from harness.machine import Record
 from reference_impl import records
 from reference_impl.ballot import Ballot, Ballots
 from reference_impl.limits import Limits
-from reference_impl.log import Log
 from reference_impl.logmessages import Batch, Behind, Command
 from reference_impl.messages import Instance, Promise
 from reference_impl.outbox import Outbox
 from reference_impl.requests import Response
 from reference_impl.rules import Rules
-from reference_impl.snapshot import Assembly, Snapshot, cut
-from reference_impl.statemachine import KeyValue
+from reference_impl.snapshot import Assembly, Snapshot
 
 LogRecord = (
     records.Round
@@ -53,8 +53,9 @@ class Replica:
         self._out, self._limits, self._on_applied = out, limits, on_applied
         self.ballots = ballots
         self.acceptor = rules.acceptor()
-        self.log = Log()
-        self.state = KeyValue()
+        self.log = rules.log()
+        self.state = rules.state()
+        self._snapshots = rules.snapshots()
         self.snapshot: Snapshot | None = None
         self._sizes: dict[
             Instance, int
@@ -87,7 +88,22 @@ class Replica:
                     self._restore(whole, position)
         self._forget(floor)
         self.ballots.saw(self.acceptor.promised.round)
+        self._trace_inherited()
         self._learn_again(learnt)
+
+    def _trace_inherited(self) -> None:
+        """Trace the votes of earlier lives, before anything follows from them: a node that dies in
+        a sync may leave a vote on disk of which no line tells. Those below the promise, which may
+        not be cast again, are reported by it; last, for a vote above one that a line tells of
+        stands in the way of its report."""
+        acceptor = self.acceptor
+        reports = acceptor.reports(acceptor.floor + 1)
+        older = [report for report in reports if report.ballot < acceptor.promised]
+        for slot, ballot, value in ((r.instance, r.ballot, r.value.name) for r in reports):
+            if ballot >= acceptor.promised:
+                self._out.trace("accepted", ballot=ballot, instance=slot, value=value)
+        if older:
+            self._trace_promise(acceptor.promised, acceptor.floor + 1, older)
 
     def _learn_again(self, learnt: int) -> None:
         for slot in range(self.log.last + 1, learnt + 1):
@@ -105,6 +121,7 @@ class Replica:
         self.snapshot = snapshot
         self.log.restart_at(snapshot.slot)
         self._on_file = self._noted = snapshot.slot
+        self._trace_state()
 
     def new_round(self, used: int) -> None:
         """Write down that round `used` is in use by this node."""
@@ -122,11 +139,7 @@ class Replica:
             for index, data in enumerate(snapshot.parts)
         ]
         kept.append(records.Round(None, self.ballots.round))
-        kept.append(records.Promised(None, self.acceptor.promised))
-        kept += [
-            records.AcceptedProposal(r.instance, r.ballot, r.value)
-            for r in self.acceptor.reports(floor + 1)
-        ]
+        kept += self._snapshots.keeps(self.acceptor, floor)
         self._out.truncate(kept)
 
     def _floor_after(self, slot: int) -> int:
@@ -169,9 +182,12 @@ class Replica:
         self.ballots.saw(ballot.round)
         if raised:
             self._out.persist(records.Promised(None, ballot))
+        self._trace_promise(ballot, first, reports)
+        return Promise(ballot, None, first, reports)
+
+    def _trace_promise(self, ballot: Ballot, first: int, reports: Sequence[Any]) -> None:
         accepted = [(r.instance, r.ballot, r.value.name) for r in reports]
         self._out.trace("promise", ballot=ballot, instance=None, first=first, accepted=accepted)
-        return Promise(ballot, None, first, reports)
 
     def _too_big(self, reports: Sequence[Any]) -> bool:
         return len(msgspec.msgpack.encode(reports)) > self._limits.report_bytes_max
@@ -210,9 +226,18 @@ class Replica:
             self._note_if_on_file(self.log.last, value)
             for command in value.commands:
                 self._on_applied(command, self.state.apply(command))
+            if self.log.last % self._limits.state_every_slots == 0:
+                self._trace_state()
         if self._snapshot_is_due():
-            self._compact(cut(self.log.last, self.state.dump(), self._limits.snapshot_part_bytes))
+            slot, part_bytes = self.log.last, self._limits.snapshot_part_bytes
+            self._compact(self._snapshots.take(slot, self.state.dump(), part_bytes))
             self.log.drop(self.acceptor.floor)
+            self._trace_state()
+
+    def _trace_state(self) -> None:
+        """Replicas that stand at one slot can be compared: there, and where a snapshot stands in
+        for the log."""
+        self._out.trace("state", index=self.log.last, digest=self.state.digest())
 
     def _note_if_on_file(self, slot: int, value: Batch) -> None:
         proposal = self.acceptor.accepted.get(slot)
@@ -234,5 +259,6 @@ class Replica:
             return False
         self.log.restart_at(snapshot.slot)
         self._compact(snapshot)
+        self._trace_state()
         self._apply()
         return True

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from reference_impl.digest import Digest
 from reference_impl.requests import Response, error
 
 
@@ -26,6 +27,7 @@ class Sessions:
     def __init__(self, sessions_max: int) -> None:
         self._max = sessions_max
         self._last: dict[str, tuple[int, Response]] = {}  # least recently used first
+        self._digest = Digest()
 
     def earlier(self, session: str, seq: int) -> Response | None:
         """The response if (session, seq), or a later one, was applied before; else None."""
@@ -42,11 +44,18 @@ class Sessions:
     def applied(self, session: str, seq: int, response: Response) -> None:
         self._last.pop(session, None)
         self._last[session] = (seq, response)
+        self._digest.changed(session)
         if len(self._last) > self._max:
-            del self._last[next(iter(self._last))]
+            oldest = next(iter(self._last))
+            del self._last[oldest]
+            self._digest.changed(oldest)
+
+    def digest(self) -> str:
+        return self._digest.of(self._last)
 
     def dump(self) -> Sequence[tuple[str, int, Response]]:
         return [(session, seq, response) for session, (seq, response) in self._last.items()]
 
     def load(self, dumped: Sequence[tuple[str, int, dict[str, Any]]]) -> None:
         self._last = {session: (seq, response) for session, seq, response in dumped}
+        self._digest.replaced(self._last)

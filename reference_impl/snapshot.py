@@ -4,6 +4,10 @@ Rules
 1. The parts of a snapshot are those of one slot and one making; parts of different ones are never
    joined.
 2. A part that does not follow the last one is ignored: it is late, or repeated.
+3. The state in a snapshot is the one after its slot: one too old loses commands, one labelled too
+   high makes its reader skip them.
+4. What stands in for the log stands in for the state machine's part of it only. The promise, and
+   what was accepted above the floor, are still this acceptor's word to others (T23).
 """
 
 from __future__ import annotations
@@ -11,6 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+
+from harness.machine import Record
+from reference_impl import records
+from reference_impl.acceptor import Acceptor
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -26,6 +34,24 @@ class Snapshot(msgspec.Struct, frozen=True):
 def cut(slot: int, state: bytes, part_bytes: int) -> Snapshot:
     starts: Sequence[int] = range(0, max(len(state), 1), part_bytes)
     return Snapshot(slot, tuple(state[start : start + part_bytes] for start in starts))
+
+
+class Snapshots:
+    """How a node shortens its log."""
+
+    def take(self, slot: int, state: bytes, part_bytes: int) -> Snapshot:
+        """`state` is the one after `slot`."""
+        return cut(slot, state, part_bytes)
+
+    def keeps(self, acceptor: Acceptor, floor: int) -> list[Record]:
+        """What goes with a snapshot into the new log."""
+        return [
+            records.Promised(None, acceptor.promised),
+            *(
+                records.AcceptedProposal(r.instance, r.ballot, r.value)
+                for r in acceptor.reports(floor + 1)
+            ),
+        ]
 
 
 class Assembly:

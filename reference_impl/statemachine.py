@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from reference_impl.digest import Digest
 from reference_impl.logmessages import Command
 from reference_impl.requests import Response, error, key_of, malformed, ok
 from reference_impl.sessions import Sessions
@@ -58,6 +59,7 @@ class KeyValue:
 
     def __init__(self) -> None:
         self._values: dict[str, Any] = {}
+        self._digest = Digest()
         self._sessions = Sessions(SESSIONS_MAX)
 
     def apply(self, command: Command) -> Response:
@@ -79,22 +81,28 @@ class KeyValue:
         if command.f == "get":
             return self.get(key)
         if command.f == "put":
-            self._values[key] = value
-            return ok(None)
+            return self._set(key, value)
         found = self._values.get(key)
         if command.f == "cas":
             expected, new = value
             if not same(found, expected):
                 return error("compare-failed", f"{key!r} was {found!r}, expected {expected!r}")
-            self._values[key] = new
-            return ok(None)
+            return self._set(key, new)
         if found is not None and not isinstance(found, list | tuple):
             return error("malformed", f"{key!r} holds {found!r}: only to a list can be appended")
         longer = [*(found or ()), value]
         if len(msgspec.msgpack.encode(longer)) > VALUE_BYTES_MAX:
             return error("malformed", f"{key!r} would grow beyond {VALUE_BYTES_MAX} bytes")
-        self._values[key] = longer
+        return self._set(key, longer)
+
+    def _set(self, key: str, value: Any) -> Response:
+        self._values[key] = value
+        self._digest.changed(key)
         return ok(None)
+
+    def digest(self) -> str:
+        """Names the whole state, sessions included: see `digest`."""
+        return self._digest.of(self._values) + self._sessions.digest()
 
     def dump(self) -> bytes:
         """The whole state."""
@@ -104,6 +112,7 @@ class KeyValue:
         """Become the dumped state. Raises msgspec.DecodeError, having changed nothing."""
         dump = msgspec.msgpack.decode(dumped, type=_Dump)
         self._values = dump.values
+        self._digest.replaced(dump.values)
         self._sessions.load(dump.sessions)
 
 

@@ -34,6 +34,7 @@ from reference_impl.messages import (
     Proposal,
     Query,
     Refuse,
+    Report,
     Unlearnt,
 )
 from reference_impl.outbox import Outbox
@@ -43,7 +44,6 @@ from reference_impl.rules import Rules
 FUNCTIONS = ("propose", "learn", "status")
 PHASE_S = 0.1  # an unanswered phase is sent again after this
 SENDS_PER_PHASE_MAX = 2
-BACKOFF_MIN_S, BACKOFF_MAX_S = 0.002, 0.5
 ATTEMPT_S = 10.0  # then clients are told `timeout`
 ATTEMPTS_MAX = 4096
 MESSAGES_TRACE_S = 1.0
@@ -64,13 +64,14 @@ class _Attempt:
         self.deadline = deadline
         self.clients: list[int] = []
         self.proposer: Proposer | None = None  # None while it backs off
-        self.proposal: tuple[Any] | None = None  # the value of phase 2, once it has begun
         self.sends = 0
         self.ballots = 0
 
 
 class Synod:
     """A machine. `peers` are the other nodes; all of them are acceptors, this node included."""
+
+    messages = messages.SynodMessage
 
     def __init__(
         self,
@@ -93,6 +94,7 @@ class Synod:
         self._chosen: dict[str, Any] = {}
         self._attempts: dict[str, _Attempt] = {}
         self._enquiries = Enquiries(self._out, self._nodes)
+        self._inherited: set[str] = set()  # keys with a vote of an earlier life, not told in this
         self._handlers: dict[type, Callable[[str, Any], None]] = {
             Prepare: self._on_prepare,
             Promise: self._on_promise,
@@ -114,7 +116,7 @@ class Synod:
             self._on_request(event.id, event.request)
         elif isinstance(event, Timeout):
             self._on_timeout(event.name)
-        else:
+        elif isinstance(event, Recover):
             self._recover(event)
         return self._out.take()
 
@@ -128,13 +130,15 @@ class Synod:
                 raise records.RecordError(position, "it speaks of a log")
             instance = self._instance(record.instance)
             if isinstance(record, records.Round):
-                instance.ballots.saw(record.round)
+                instance.ballots.restore(record.round)
             elif isinstance(record, records.Promised):
                 instance.acceptor.restore_promise(record.ballot)
             else:
                 instance.acceptor.restore_accepted(record.ballot, record.instance, record.value)
-        for instance in self._instances.values():
-            instance.ballots.saw(instance.acceptor.promised.round)
+        for key, instance in self._instances.items():
+            instance.ballots.restore(instance.acceptor.promised.round)
+            if key in instance.acceptor.accepted:
+                self._inherited.add(key)
         self._out.set_timer("messages", MESSAGES_TRACE_S)
 
     def _on_timeout(self, name: str) -> None:
@@ -195,7 +199,6 @@ class Synod:
     def _prepare(self, key: str, attempt: _Attempt) -> None:
         ballot = self._instance(key).ballots.next()
         attempt.proposer = self._rules.proposer(ballot, self._rules.new_tally(self._nodes))
-        attempt.proposal = None
         attempt.ballots += 1
         attempt.sends = 1
         self._out.persist(records.Round(key, ballot.round))
@@ -211,13 +214,12 @@ class Synod:
         attempt = self._attempts.get(key) if key is not None else None
         if key is None or attempt is None or attempt.proposer is None:
             return
-        ours = attempt.proposer.ballot == message.ballot
-        if ours and attempt.proposer.on_promise(src, message.accepted):
-            self._begin_phase_2(key, attempt, attempt.proposer)
+        proposer = attempt.proposer
+        if proposer.asked(message.ballot) and proposer.on_promise(src, message.accepted):
+            self._begin_phase_2(key, attempt, proposer)
 
     def _begin_phase_2(self, key: str, attempt: _Attempt, proposer: Proposer) -> None:
         value = proposer.value_for(key, attempt.own)
-        attempt.proposal = (value,)
         attempt.sends = 1
         accept = Accept(proposer.ballot, key, value)
         self._out.trace("accept", ballot=accept.ballot, instance=key, value=value)
@@ -235,11 +237,10 @@ class Synod:
             self._back_off(key, attempt)
 
     def _back_off(self, key: str, attempt: _Attempt) -> None:
-        """Wait before the next ballot. Without the wait two proposers can refuse each other for
-        ever: each prepares before the other's accept requests arrive (T26)."""
+        """Wait before the next ballot, or two proposers can refuse each other for ever (T26)."""
         attempt.proposer = None
-        longest_s = min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2**attempt.ballots)
-        self._out.set_timer(f"attempt:{key}", self._rng.uniform(BACKOFF_MIN_S, longest_s))
+        delay_s = self._rules.back_off_s(self._rng, attempt.ballots)
+        self._out.set_timer(f"attempt:{key}", delay_s)
 
     def _on_attempt_timeout(self, key: str) -> None:
         attempt = self._attempts.get(key)
@@ -255,15 +256,16 @@ class Synod:
         elif attempt.sends >= SENDS_PER_PHASE_MAX:
             self._back_off(key, attempt)
         else:
-            self._send_phase_again(key, attempt, attempt.proposer.ballot)
+            self._send_phase_again(key, attempt, attempt.proposer)
 
-    def _send_phase_again(self, key: str, attempt: _Attempt, ballot: Ballot) -> None:
+    def _send_phase_again(self, key: str, attempt: _Attempt, proposer: Proposer) -> None:
         """To all, also to who has answered: other learners may have missed that answer."""
         attempt.sends += 1
-        if attempt.proposal is None:
-            self._out.broadcast(Prepare(ballot, key, None))
+        if proposer.prepared:
+            value = proposer.value_for(key, attempt.own)
+            self._out.broadcast(Accept(proposer.ballot, key, value))
         else:
-            self._out.broadcast(Accept(ballot, key, attempt.proposal[0]))
+            self._out.broadcast(Prepare(proposer.ballot, key, None))
         self._out.set_timer(f"attempt:{key}", PHASE_S)
 
     # --- acceptor ---
@@ -294,9 +296,12 @@ class Synod:
         if acceptor.promised != before:
             self._out.persist(records.Promised(key, ballot))
         promise = Promise(ballot, key, None, acceptor.reports(None))
-        reported = [(r.instance, r.ballot, r.value) for r in promise.accepted]
-        self._out.trace("promise", ballot=ballot, instance=key, first=None, accepted=reported)
+        self._trace_promise(key, ballot, promise.accepted)
         return promise
+
+    def _trace_promise(self, key: str, ballot: Ballot, reports: Sequence[Report[Any]]) -> None:
+        accepted = [(r.instance, r.ballot, r.value) for r in reports]
+        self._out.trace("promise", ballot=ballot, instance=key, first=None, accepted=accepted)
 
     def _refuse(self, src: str, key: str, ballot: Ballot) -> None:
         if self._refusals:
@@ -355,23 +360,33 @@ class Synod:
         self._enquiries.learnt(key, value)
 
     def _enquire(self, client: int, key: str) -> None:
-        own = self._accepted_here(key)
+        own = self._vote(key)
         if own is not None and self._learner.on_accepted(self._name, own.ballot, key):
             self._learn(key, own.value, own.ballot)
             self._out.reply(client, requests.ok(own.value))
         else:
             self._enquiries.begin(client, key)
 
-    def _accepted_here(self, key: str) -> Proposal | None:
+    def _vote(self, key: str) -> Proposal | None:
+        """What was accepted here, to be told to a learner. That of an earlier life may be durable
+        and not traced, for power failed in between: it is traced before anything follows from it,
+        by the promise that reports it if a higher ballot was promised since."""
         instance = self._instances.get(key)
-        return None if instance is None else instance.acceptor.accepted.get(key)
+        proposal = None if instance is None else instance.acceptor.accepted.get(key)
+        if instance is None or proposal is None or key not in self._inherited:
+            return proposal
+        self._inherited.discard(key)
+        if instance.acceptor.promised > proposal.ballot:
+            self._trace_promise(key, instance.acceptor.promised, instance.acceptor.reports(None))
+        else:
+            self._out.trace("accepted", ballot=proposal.ballot, instance=key, value=proposal.value)
+        return proposal
 
     def _on_query(self, src: str, message: Query) -> None:
         key = message.instance
-        proposal = self._accepted_here(key)
         if key in self._chosen:
             self._out.send(src, Chosen(key, self._chosen[key]))
-        elif proposal is not None:
+        elif (proposal := self._vote(key)) is not None:
             self._out.send(src, Accepted(proposal.ballot, key, proposal.value))
         else:
             self._out.send(src, Unlearnt(key))

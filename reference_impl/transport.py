@@ -6,7 +6,8 @@ Rules
 2. Nothing waits for a peer: what cannot be sent is queued, and past QUEUE_BYTES_MAX the oldest
    frames are dropped. That is message loss, which Paxos allows; memory without bound is not.
 3. Whatever arrives is checked before the machine sees it: a frame that is too long ends the
-   connection (the stream cannot be followed any more), a bad or foreign one is dropped.
+   connection (the stream cannot be followed any more), a bad or foreign one is dropped. Messages of
+   a machine that names their type are decoded straight into it, which checks their shape too.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ CONNECT_TIMEOUT_S = 1.0
 UNACKNOWLEDGED_MAX_MS = 2000
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[str, Any]).decode
 
 
 def frame(src: str, message: Any) -> bytes:
@@ -118,12 +118,18 @@ class Link(asyncio.Protocol):
 
 
 class Inbox:
-    """The accepted connections. `deliver(src, message)` gets whole messages of known peers."""
+    """The accepted connections. `deliver(src, message)` gets whole messages of known peers, each
+    an instance of `messages` (see harness.machine, rule 5)."""
 
     def __init__(
-        self, peers: frozenset[str], deliver: Callable[[str, Any], None], say: Say
+        self,
+        peers: frozenset[str],
+        deliver: Callable[[str, Any], None],
+        say: Say,
+        messages: Any = Any,
     ) -> None:
         self.peers, self.deliver, self.say = peers, deliver, say
+        self.decode = msgspec.msgpack.Decoder(tuple[str, messages]).decode
         self.connections: dict[Incoming, None] = {}  # in order of arrival
 
     def accept(self) -> Incoming:
@@ -180,7 +186,7 @@ class Incoming(asyncio.Protocol):
 
     def _receive(self, payload: bytearray) -> None:
         try:
-            src, message = _decode(payload)
+            src, message = self._inbox.decode(payload)
         except (ValueError, RecursionError) as trouble:  # not MessagePack, not a pair, too deep
             self._complain(f"no message: {trouble}")
             return
