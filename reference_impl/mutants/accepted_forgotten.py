@@ -20,6 +20,7 @@ class ForgetsProposals(Acceptor):
 
 MUTANT = Mutant(
     name="accepted-forgotten",
+    area="recovery",
     law="T23: an acceptor's highest accepted proposal survives a restart",
     story=(
         "A, B and C choose a value. A and B are killed and restart; with the next ballot a "

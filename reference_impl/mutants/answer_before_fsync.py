@@ -41,6 +41,7 @@ class WritesLater:
 
 MUTANT = Mutant(
     name="answer-before-fsync",
+    area="storage",
     law="T23: what an acceptor answers is in permanent storage before the answer leaves",
     story=(
         "A, B and C accept a value and say so; it is chosen and the client is told. A and B are "

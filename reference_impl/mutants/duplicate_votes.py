@@ -24,6 +24,7 @@ class AnswersNotAcceptors(Tally):
 
 MUTANT = Mutant(
     name="duplicate-votes",
+    area="quorums",
     law="T13: a majority is one of distinct acceptors, however often each of them answers",
     story=(
         "A leader and one acceptor are cut off from the other three. The accept request is sent "

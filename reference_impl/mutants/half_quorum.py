@@ -12,6 +12,7 @@ def half(acceptors: int) -> int:
 
 MUTANT = Mutant(
     name="half-quorum",
+    area="quorums",
     law="T13: a value is chosen by a majority, floor(N/2) + 1, so that any two quorums overlap",
     story=(
         "A partition leaves two of five nodes on one side. Each side elects a leader and chooses "

@@ -17,13 +17,14 @@ class Headstrong(Proposer):
 
 MUTANT = Mutant(
     name="ignores-reports",
+    area="proposers",
     law="T21: the value proposed is that of the highest-numbered proposal reported, if any was",
     story=(
         "A value is chosen, and its proposer falls silent before all nodes have learnt it. The "
         "next proposer hears of it from a majority, and has its own value (in a log: a no-op) "
         "chosen over it under a higher ballot."
     ),
-    caught_by=("p2c", "p2b", "agreement", "linearizable"),
+    caught_by=("p2c", "p2b", "chosen-once", "linearizable"),
     workload="consensus",
     rules=Rules(proposer=Headstrong),
 )

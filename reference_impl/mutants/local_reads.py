@@ -19,6 +19,7 @@ class TrustsItself(ReadRule):
 
 MUTANT = Mutant(
     name="local-reads",
+    area="reads",
     law="T27: there may be several distinguished proposers, so none may rely on being the only one",
     story=(
         "The leader is cut off with a minority, and the others elect a new one and write. Clients "

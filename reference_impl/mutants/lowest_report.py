@@ -17,12 +17,13 @@ class TakesLowest(Proposer):
 
 MUTANT = Mutant(
     name="lowest-report",
+    area="proposers",
     law="T21: of the proposals reported, the one with the highest number decides the value",
     story=(
         "Acceptor A accepted v under ballot 1, and nobody else did; B, C and D then chose w under "
         "ballot 2. A third proposer hears of both, takes v, and has it chosen over w."
     ),
-    caught_by=("p2c", "p2b", "agreement", "linearizable"),
+    caught_by=("p2c", "p2b", "chosen-once", "linearizable"),
     workload="consensus",
     rules=Rules(proposer=TakesLowest),
 )

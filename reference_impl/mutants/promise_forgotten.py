@@ -23,6 +23,7 @@ class ForgetsPromises(Acceptor):
 
 MUTANT = Mutant(
     name="promise-forgotten",
+    area="recovery",
     law="T23: an acceptor's highest promise survives a restart",
     story=(
         "A, B and C promise ballot 5 and report nothing. A and B restart without that memory and "

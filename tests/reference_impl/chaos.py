@@ -7,6 +7,7 @@ read, or proposed to, once more.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from random import Random
 from typing import Any
@@ -24,13 +25,16 @@ CALLS = {"read": "get", "write": "put", "cas": "cas", "propose": "propose", "lea
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """`faults`: kinds drawn from; each comes after `fault_every_s` and stays about as long."""
+    """`faults`: kinds drawn from; each comes after `fault_every_s` and stays about as long.
+    `retries`: how often a client whose command has no certain outcome sends it again, elsewhere, as
+    the same command of its session."""
 
     workload: str = "register"
     clients: int = 6
     seconds: float = 6.0
     keys: int = 3
     think_s: float = 0.02
+    retries: int = 0
     fault_every_s: float = 0.8
     faults: tuple[str, ...] = ("partition", "kill", "pause")
     links: Links = Links(lose=0.01, duplicate=0.02)
@@ -46,6 +50,7 @@ class Chaos:
         self.operations: list[Operation] = []
         self.values = 0
         self.processes = plan.clients
+        self.commands: Counter[int] = Counter()
         self.over = False
 
     def run(self) -> Recording:
@@ -100,7 +105,27 @@ class Chaos:
         return self.values
 
     def _invoke(self, client: int, process: int, request: dict[str, Any], node: str) -> None:
-        answered = False
+        answered = doubtful = False
+        asked = {**request, "f": CALLS[request["f"]]}
+        if self.plan.retries:
+            self.commands[process] += 1
+            asked |= {"session": f"s{process}", "seq": self.commands[process]}
+
+        def send(node: str, retries: int) -> None:
+            def answer(response: Mapping[str, Any] | None) -> None:
+                nonlocal doubtful
+                if answered:
+                    return
+                if retries and not _is_certain(response):
+                    doubtful = True
+                    send(self.rng.choice(NAMES), retries - 1)
+                elif doubtful and not _is_of_the_log(response):
+                    finish(None)  # this copy was turned away: an earlier one may be under way
+                else:
+                    finish(response)
+
+            self.world.at(CLIENT_TIMEOUT_S, lambda: answer(None))
+            self.world.request(node, answer, **asked)
 
         def finish(response: Mapping[str, Any] | None) -> None:
             nonlocal answered
@@ -112,8 +137,7 @@ class Chaos:
             self.world.at(delay_s, lambda: self._next(client, successor))
 
         self._record(process, "invoke", request, value=request["value"], node=node)
-        self.world.at(CLIENT_TIMEOUT_S, lambda: finish(None))
-        self.world.request(node, finish, **{**request, "f": CALLS[request["f"]]})
+        send(node, self.plan.retries)
 
     def _complete(self, process: int, request: Mapping[str, Any], response: Any) -> bool:
         """Record the completion; False if the process has to be retired."""
@@ -189,3 +213,14 @@ class Chaos:
             if self.world.nodes[name].frozen is not None:
                 self.world.resume(name)
         self._restart(*NAMES)
+
+
+def _is_certain(response: Mapping[str, Any] | None) -> bool:
+    return response is not None and ("ok" in response or response["error"]["code"] in DEFINITE)
+
+
+def _is_of_the_log(response: Mapping[str, Any] | None) -> bool:
+    """Does the answer come from applying the command? Then it is the one of whichever copy."""
+    if response is None:
+        return False
+    return "ok" in response or response["error"]["code"] == "compare-failed"

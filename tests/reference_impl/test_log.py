@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from checkers.laws import breaches
-from reference_impl.leader import Numbers
 from reference_impl.limits import Limits
 from reference_impl.logmessages import Accepted, Answers, Command, Forward, Heard, Heartbeat
 from reference_impl.messages import Accept
 from reference_impl.multipaxos import MultiPaxos
+from reference_impl.once import Numbers
 from reference_impl.rules import Rules
 from reference_impl.sessions import Sessions
 from tests.reference_impl.world import Links, World
@@ -64,7 +64,7 @@ def slots(world: World) -> int:
 def assert_lawful(world: World) -> None:
     broken, judged = breaches(world.trace, world.names)
     assert broken == {}
-    assert {"agreement", "accepted-kept", "p2b"} <= set(judged)
+    assert {"chosen-once", "accepted-kept", "p2b"} <= set(judged)
 
 
 def put_many(world: World, node: str, count: int, key: str = "k") -> None:

