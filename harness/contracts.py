@@ -15,7 +15,8 @@ import msgspec
 from checkers.history import Error, Operation
 from checkers.verdict import Checker
 from harness.generators import Generator
-from nemesis.capabilities import Network, Processes
+from harness.machine import Machine, NodeId, Random
+from nemesis.capabilities import Breakable
 
 Address = tuple[str, int]  # host, port
 
@@ -121,18 +122,25 @@ class System(Protocol):
         """The nodes that say they lead, asked directly; empty where the system has no leader."""
         ...
 
-
-class Cluster(Protocol):
-    """Where nodes live. Construction starts nothing."""
-
     @property
-    def nodes(self) -> tuple[str, ...]: ...
+    def simulable(self) -> bool:
+        """Does it offer its nodes as machines, for the simulated cluster?"""
+        ...
 
-    @property
-    def network(self) -> Network | None: ...
+    def machine(
+        self,
+        node: NodeId,
+        peers: Sequence[NodeId],
+        random: Random,
+        workload: str,
+        options: Mapping[str, str],
+    ) -> Machine:
+        """A node without I/O, where the system is simulable."""
+        ...
 
-    @property
-    def processes(self) -> Processes | None: ...
+
+class Cluster(Breakable, Protocol):
+    """Where nodes live, and through what they can be broken. Construction starts nothing."""
 
     async def start(self) -> None:
         """Wipe leftovers, start all nodes, wait until each is ready. Raises EnvironmentTrouble,
@@ -146,8 +154,6 @@ class Cluster(Protocol):
     def address(self, node: str) -> Address:
         """Where clients reach the node: the client link, through which faults act."""
         ...
-
-    async def leaders(self) -> tuple[str, ...]: ...
 
     def crashes(self) -> Sequence[str]:
         """Sentences about nodes that ended though nobody ended them, with their last log lines."""

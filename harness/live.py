@@ -20,15 +20,14 @@ import psutil
 
 from checkers.history import HistoryError
 from checkers.stream import live_check
-from checkers.trace import TraceError, merge_traces, write_trace
-from harness.clock import NS_PER_S, MonotonicClock, sleep
-from harness.clusters.local import LocalCluster
+from harness.clock import NS_PER_S, Clock, sleep
 from harness.contracts import Client, Cluster, EnvironmentTrouble
 from harness.disruption import Disruption
 from harness.generators import Generator, stagger, time_limit
 from harness.heal import HARNESS
 from harness.inspection import how_to_look, looked, somebody_looks
 from harness.loop import Loop
+from harness.places import Place
 from harness.report.progress import REFRESH_S, Moment, Progress
 from harness.store.folder import RunFolder
 from harness.store.journal import Journal
@@ -56,7 +55,7 @@ class Live:
     """
 
     def __init__(
-        self, trial: Trial, faults: Schedule, folder: RunFolder, progress: Progress
+        self, trial: Trial, faults: Schedule, folder: RunFolder, place: Place, progress: Progress
     ) -> None:
         assert trial.seed is not None
         self.notices: list[str] = []
@@ -65,6 +64,7 @@ class Live:
         self._seed = trial.seed
         self._faults = faults
         self._folder = folder
+        self._place = place
         self._progress = progress
         self._system = system(trial.system)
         self._workload = workload(
@@ -110,25 +110,26 @@ class Live:
         with Ledger(self._folder.ledger) as ledger:
             me = psutil.Process()
             entries = [ledger.process(me.pid, me.create_time(), HARNESS)]
-            cluster = self._cluster(ledger, entries)
+
+            def started(pid: int, created_s: float, name: str) -> None:
+                entries.append(ledger.process(pid, created_s, name))
+
+            cluster = self._place.cluster(self._system, started)
             reasons = refusals(self._faults, cluster)
             if reasons:
                 raise EnvironmentTrouble("\n".join(reasons))
             log.info("starting %d nodes of %s", self._trial.nodes, self._system.name)
-            clock = None
             try:
                 await cluster.start()
-                clock = MonotonicClock()
-                self._folder.write(self._folder.origin, str(clock.origin_ns).encode())
+                clock = self._place.clock()
                 log.info("all nodes are ready; the load begins")
                 await self._recorded(cluster, ledger, clock)
             finally:
                 log.info("stopping the nodes")
                 await self._stop(cluster, ledger, entries)
-                if clock is not None:  # only now, for nodes write traces until their end
-                    self._keep_traces(clock.origin_ns)
+                self._place.keep(self.notices)  # only now, for nodes write traces until their end
 
-    async def _recorded(self, cluster: LocalCluster, ledger: Ledger, clock: MonotonicClock) -> None:
+    async def _recorded(self, cluster: Cluster, ledger: Ledger, clock: Clock) -> None:
         async with AsyncExitStack() as stack:
             self._journal = journal = Journal(self._folder.history)
             stack.callback(journal.close)
@@ -156,21 +157,7 @@ class Live:
                 self.notices += disruption.troubles
                 self.notices += cluster.crashes()
 
-    def _cluster(self, ledger: Ledger, entries: list[int]) -> LocalCluster:
-        def started(pid: int, created_s: float, name: str) -> None:
-            entries.append(ledger.process(pid, created_s, name))
-
-        return LocalCluster(
-            self._system,
-            self._trial.node_names,
-            self._folder.path,
-            workload=self._trial.workload,
-            options=self._trial.options,
-            seed=self._seed,
-            on_process=started,
-        )
-
-    def _loop_over(self, cluster: Cluster, journal: Journal, clock: MonotonicClock) -> Loop:
+    def _loop_over(self, cluster: Cluster, journal: Journal, clock: Clock) -> Loop:
         timeout_s = self._trial.operation_timeout_s
 
         def client(node: str) -> Client:
@@ -186,7 +173,7 @@ class Live:
             operation_limit_s=WATCHDOG_FACTOR * timeout_s,
         )
 
-    async def _phases(self, loop: Loop, disruption: Disruption, clock: MonotonicClock) -> None:
+    async def _phases(self, loop: Loop, disruption: Disruption, clock: Clock) -> None:
         self._stoppable = self._breaking = breaking = asyncio.create_task(disruption.run())
         # If the nemesis breaks down there is no point in going on: its trouble ends the run.
         breaking.add_done_callback(lambda task: loop.stop() if _failed(task) else None)
@@ -208,7 +195,7 @@ class Live:
         log.info("final reads")
         await loop.run(time_limit(FINAL_LIMIT_S, self._workload.final_generator()))
 
-    async def _watch(self, journal: Journal, disruption: Disruption, clock: MonotonicClock) -> None:
+    async def _watch(self, journal: Journal, disruption: Disruption, clock: Clock) -> None:
         """Judge the journal while it grows, until the first violation."""
         check = live_check(self._workload.checkers(), recall=lambda: tuple(journal.operations))
         if check is None:
@@ -233,7 +220,7 @@ class Live:
         self._progress.say(self.notices[-1])
         await self._stop_here(disruption, clock)
 
-    async def _stop_here(self, disruption: Disruption, clock: MonotonicClock) -> None:
+    async def _stop_here(self, disruption: Disruption, clock: Clock) -> None:
         """Freeze, let somebody look, heal."""
         assert self._loop is not None, "the journal is the loop's"
         assert self._breaking is not None, "nothing is recorded before"
@@ -258,12 +245,10 @@ class Live:
             work = stagger(1 / self._trial.rate, work)
         return time_limit(self._trial.time_limit_s, work)
 
-    def _shown(
-        self, loop: Loop, disruption: Disruption, clock: MonotonicClock
-    ) -> asyncio.Task[None]:
+    def _shown(self, loop: Loop, disruption: Disruption, clock: Clock) -> asyncio.Task[None]:
         return asyncio.create_task(self._show(loop, disruption, clock))
 
-    async def _show(self, loop: Loop, disruption: Disruption, clock: MonotonicClock) -> None:
+    async def _show(self, loop: Loop, disruption: Disruption, clock: Clock) -> None:
         while True:
             counts = loop.progress
             self._progress.show(
@@ -292,20 +277,6 @@ class Live:
             self._folder.write(self._folder.schedule, schedules.encode(disruption.executed()))
         except EnvironmentTrouble as wrong:
             self.notices.append(str(wrong))
-
-    def _keep_traces(self, origin_ns: int) -> None:
-        """The nodes' protocol events as one file. Where that fails, no law is judged by half."""
-        found = self._folder.node_traces()
-        if not found:
-            return
-        draft = self._folder.trace.with_suffix(".draft")
-        try:
-            write_trace(draft, merge_traces(found, origin_ns, self.notices))
-            draft.replace(self._folder.trace)
-        except (TraceError, OSError) as wrong:
-            self.notices.append(f"The protocol laws were not judged: {wrong}")
-            with contextlib.suppress(OSError):
-                draft.unlink()
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -30,7 +30,7 @@ from harness.clock import NS_PER_S, Clock, Wakeup
 from harness.contracts import Client, Completion
 from harness.generators import Generator, GeneratorError, Invocation, Roster
 from harness.generators.simulate import stuck
-from harness.store.journal import Journal, NotJsonError
+from harness.store.journal import Journal, MemoryJournal, NotJsonError
 from harness.worker import CLOSE_LIMIT_S, ClientBug, Worker
 
 __all__ = ["NEMESIS", "ClientBug", "GeneratorError", "Loop", "Progress"]
@@ -59,7 +59,7 @@ class Loop:
     def __init__(
         self,
         *,
-        journal: Journal,
+        journal: Journal | MemoryJournal,
         clock: Clock,
         nodes: Sequence[str],
         workers: int,
@@ -95,6 +95,7 @@ class Loop:
         Raises GeneratorError, ClientBug, or EnvironmentTrouble (the disk is full); what happened
         up to then is in the journal.
         """
+        event_loop = asyncio.get_running_loop()  # once: each look costs a system call
         if not self._workers:
             self._workers = [self._begin(n, self._roster.process(n)) for n in self._roster.workers]
         watchdog = _Every(self._clock, max(self._operation_limit_ns // 10, 1), self._wake)
@@ -111,7 +112,7 @@ class Loop:
                         return
                     if wake_ns is None:
                         raise GeneratorError(stuck())
-                await self._wait(wake_ns)
+                await self._wait(event_loop, wake_ns)
         finally:
             watchdog.cancel()
             self._flush()
@@ -177,13 +178,14 @@ class Loop:
     def _end_overdue(self, generator: Generator) -> Generator:
         """Record as info what the watchdog or the stop no longer waits for."""
         now_ns = self._clock.now_ns()
-        if self._stop_at_ns is not None and now_ns >= self._stop_at_ns:
+        stopped = self._stop_at_ns is not None and now_ns >= self._stop_at_ns
+        oldest_ns = now_ns - self._operation_limit_ns
+        overdue = [number for number, o in self._open.items() if stopped or o.time <= oldest_ns]
+        if not overdue:
+            return generator
+        error = Error("watchdog", f"nothing in {self._operation_limit_ns / NS_PER_S:g} s")
+        if stopped:
             error = Error("stopped", "the run was stopped while it was open")
-            overdue = list(self._open)
-        else:
-            error = Error("watchdog", f"nothing in {self._operation_limit_ns / NS_PER_S:g} s")
-            oldest_ns = now_ns - self._operation_limit_ns
-            overdue = [number for number, o in self._open.items() if o.time <= oldest_ns]
         for number in overdue:
             worker = self._workers[number]
             worker.retire()
@@ -252,9 +254,9 @@ class Loop:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def _wait(self, wake_ns: int | None) -> None:
+    async def _wait(self, event_loop: asyncio.AbstractEventLoop, wake_ns: int | None) -> None:
         """Until something completes, a stop, the watchdog's look, or `wake_ns`."""
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = event_loop.create_future()
         wakeup = None if wake_ns is None else self._clock.call_at(wake_ns, self._wake)
         try:
             await self._waiter

@@ -43,9 +43,11 @@ from harness.heal import heal, stored_runs
 from harness.interruption import Interruptions, write_at_once
 from harness.live import Live
 from harness.loop import ClientBug, GeneratorError
+from harness.places import Place, place
 from harness.report.progress import Progress
 from harness.report.terminal import verdict_lines
 from harness.settle import breaks_something, plan
+from harness.simulation.loop import Stalled
 from harness.store.folder import RunFolder
 from harness.systems import system
 from harness.trial import Trial, TrialError
@@ -72,7 +74,8 @@ def run(trial: Trial, store: Path) -> Outcome:
     seed = secrets.randbelow(2**31) if trial.seed is None else trial.seed
     trial = msgspec.structs.replace(trial, seed=seed)
     faults = plan(trial)
-    _allow_open_files(trial)
+    if trial.cluster == "local":
+        _allow_open_files(trial)
     with Interruptions() as interruptions:
         left = heal(stored_runs(store))
         folder = RunFolder.create(store, trial, folder_time(utc_now()))
@@ -81,13 +84,14 @@ def run(trial: Trial, store: Path) -> Outcome:
         with _logged(folder), contextlib.closing(Progress(trial.time_limit_s)) as progress:
             for sentence in left:
                 progress.say(sentence)
-            live = Live(trial, faults, folder, progress)
+            where = place(trial, folder)
+            live = Live(trial, faults, folder, where, progress)
             if breaks_something(trial) and not faults.steps:
                 live.notices.append(
                     f"No fault of {trial.faults!r} fits into {trial.time_limit_s:g} s. Give more "
                     "with --time-limit, or ask for none with --faults none."
                 )
-            trouble = _driven(live, interruptions)
+            trouble = _driven(live, where, interruptions)
             progress.close()
             if not live.recorded_anything:
                 raise EnvironmentTrouble(f"{trouble}\nThe log is {shown(folder.log)}.")
@@ -136,12 +140,11 @@ class _RunLog(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None: ...  # noqa: N802 - logging's name
 
 
-def _driven(live: Live, interruptions: Interruptions) -> str:
+def _driven(live: Live, where: Place, interruptions: Interruptions) -> str:
     """Drive the live part to its end, whichever; what went wrong, empty if nothing did."""
     try:
-        with asyncio.Runner() as runner:
-            runner.run(_interruptible(live, interruptions))
-    except (EnvironmentTrouble, ClientBug, GeneratorError) as wrong:
+        where.run(_interruptible(live, interruptions))
+    except (EnvironmentTrouble, ClientBug, GeneratorError, Stalled) as wrong:
         log.warning("the run ended early: %s", wrong)
         return str(wrong)
     except OSError as wrong:

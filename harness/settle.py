@@ -4,7 +4,8 @@ Rules
 1. Every mistake is told at once, whichever way a setting came, each with the nearest valid names.
 2. Flags win over the file. Options are settings of their own: a flag replaces the one that it
    names and leaves the file's others.
-3. A mutant is sought where its catalogue says that it shows, unless the user says otherwise.
+3. A mutant is sought where its catalogue says that it shows, with the workload and the options that
+   it names, unless the user says otherwise.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.catalogue import mutants
+from harness.catalogue import entries
 from harness.contracts import System
+from harness.places import CLUSTERS
 from harness.systems import system
 from harness.trial import (
     Check,
@@ -29,6 +31,7 @@ from harness.trial import (
 )
 from harness.workloads import WORKLOADS, option_mistakes
 from nemesis import packages, schedule
+from nemesis.faults import tag
 from nemesis.schedule import Schedule
 
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
@@ -36,18 +39,22 @@ _NAME = re.compile(r"\w[\w.+-]{0,99}")
 
 def settle(path: Path | None, flags: Mapping[str, Any]) -> Trial:
     """The trial that a file (if any) and flags describe. Raises TrialError with every mistake."""
-    settings: dict[str, Any] = {}
-    if path is not None:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as wrong:
-            raise TrialError([f"{path} cannot be read: {wrong}. Give a YAML file."]) from wrong
-        settings = read_trial(text, str(path), CHECKS, flags, _paths_beside(path))
+    settings = {} if path is None else read_settings(path, flags)
     merged = _over(settings, flags)
     mistakes = problems_of(flags, CHECKS, merged)
     if mistakes:
         raise TrialError([s for sentences in mistakes.values() for s in sentences])
-    return trial_from_settings({**_where_the_mutant_shows(merged), **merged}, CHECKS)
+    return trial_from_settings(_where_the_mutant_shows(merged), CHECKS)
+
+
+def read_settings(path: Path, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in a trial's file, judged beside the flags that will replace some of them.
+    Raises TrialError with every mistake."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise TrialError([f"{path} cannot be read: {wrong}. Give a YAML file."]) from wrong
+    return read_trial(text, str(path), CHECKS, flags, _paths_beside(path))
 
 
 def _paths_beside(file: Path) -> Callable[[str, Any], Any]:
@@ -65,17 +72,20 @@ def _paths_beside(file: Path) -> Callable[[str, Any], Any]:
 
 def _over(settings: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
     merged = {**settings, **flags}
-    for field in ("options", "workload_options"):
+    for field in ("options", "cluster_options", "workload_options"):
         if field in settings and field in flags:
             merged[field] = {**settings[field], **flags[field]}
     return merged
 
 
 def _where_the_mutant_shows(settings: Mapping[str, Any]) -> dict[str, Any]:
-    name = settings.get("options", {}).get("mutant")
-    of_system = mutants().get(settings.get("system", Trial().system), ())
-    found = next((m for m in of_system if m.name == name), None)
-    return {} if found is None else {"workload": found.workload}
+    """The settings, over those that the catalogue names for their mutant."""
+    chosen = settings.get("options", {})
+    sought = (settings.get("system", Trial().system), chosen.get("mutant"))
+    found = next((m for m in entries() if (m.system, m.name) == sought), None)
+    if found is None:
+        return dict(settings)
+    return {"workload": found.workload, **settings, "options": {**found.options, **chosen}}
 
 
 def _check_system(name: Any, _: Mapping[str, Any]) -> Collection[str]:
@@ -127,8 +137,22 @@ def _check_faults(faults: Any, settings: Mapping[str, Any]) -> Collection[str]:
     return []
 
 
-def _check_cluster(name: Any, _: Mapping[str, Any]) -> Collection[str]:
-    return [] if name == "local" else [f"no cluster {name!r}. {nearest(name, ['local'])}"]
+def _check_cluster(name: Any, settings: Mapping[str, Any]) -> Collection[str]:
+    if name not in CLUSTERS:
+        return [f"no cluster {name!r}. {nearest(name, CLUSTERS)}"]
+    known = _system_of(settings)
+    if name == "simulated" and known is not None and not known.simulable:
+        return [
+            f"system {known.name!r} offers no machine, so it cannot be simulated: name the "
+            "function that builds one in its file (machine: module:function), or use --cluster "
+            "local."
+        ]
+    return []
+
+
+def _check_cluster_options(options: Any, settings: Mapping[str, Any]) -> Collection[str]:
+    name = settings.get("cluster", Trial().cluster)
+    return CLUSTERS[name](options) if name in CLUSTERS else []
 
 
 def _check_name(name: Any, _: Mapping[str, Any]) -> Collection[str]:
@@ -145,6 +169,7 @@ CHECKS: Mapping[str, Check] = {
     "workload_options": _check_workload_options,
     "faults": _check_faults,
     "cluster": _check_cluster,
+    "cluster_options": _check_cluster_options,
     "name": _check_name,
 }
 
@@ -178,3 +203,10 @@ def plan(trial: Trial) -> Schedule:
 def breaks_something(trial: Trial) -> bool:
     """Does the trial ask for faults at all? Whether any fit into its time is another matter."""
     return _is_file(trial.faults) or bool(packages.package(trial.faults).decks)
+
+
+def expected(trial: Trial, faults: Schedule, *, asked_for: bool = True) -> tuple[str, ...]:
+    """The kinds of faults that a run must show in effect. `asked_for`: the trial says which, so a
+    run too short for any of them has exercised none; what was written down says so by itself."""
+    kinds = tuple(dict.fromkeys(tag(fault) for fault in faults.faults()))
+    return kinds or (("fault",) if asked_for and breaks_something(trial) else ())

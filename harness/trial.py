@@ -31,8 +31,9 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `nodes`: how many, named n1, n2, ... `rate`: operations a second over all clients, 0 for as
     fast as they go. `faults`: packages of the nemesis joined by '+', or the path of a schedule.
-    `options`: settings of the system. `seed`: None draws one. `live_check`: judge while the run
-    goes on, and note the first violation, or stop there with every node paused.
+    `options`: settings of the system, `cluster_options` of the cluster. `seed`: None draws one.
+    `live_check`: judge while the run goes on, and note the first violation, or stop there with
+    every node paused.
     """
 
     system: str = "paxos"
@@ -50,6 +51,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     live_check: Literal["off", "note", "stop"] = "off"
     name: str = ""
     options: dict[str, str] = {}
+    cluster_options: dict[str, str] = {}
     workload_options: dict[str, int | float] = {}
 
     @property
@@ -197,6 +199,6 @@ def _collect(
 
 def _constructed(name: str, node: yaml.Node) -> Any:
     # YAML reads a bare `off` as False; words are kept as written.
-    as_written = name == "options" or name in _WORDS
+    as_written = name in ("options", "cluster_options") or name in _WORDS
     loader = yaml.BaseLoader("") if as_written else yaml.SafeLoader("")
     return loader.construct_object(node, deep=True)

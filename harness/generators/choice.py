@@ -88,11 +88,10 @@ def told(
     members: tuple[Generator, ...], context: Context, event: Operation
 ) -> tuple[Generator, ...]:
     """The members after all have seen the event; the same tuple if none has changed."""
-    after = [member.update(context, event) for member in members]
-    for old, new in zip(members, after, strict=True):
-        if old is not new:
-            return tuple(after)
-    return members
+    after = members
+    for at, member in enumerate(members):
+        after = put(after, at, member.update(context, event))
+    return after
 
 
 def by_weight(weights: Sequence[float], random: Random) -> Iterator[int]:

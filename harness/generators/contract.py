@@ -63,28 +63,52 @@ PENDING = Pending()
 Answer = Invocation | Pending | None
 
 
+class Chance:
+    """The randomness of the questions, one after another (rule 4). It is seeded where a question is
+    the first to draw: most are answered by "not yet", and to seed costs more than all the rest."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+        self._seed: int | None = None
+
+    def ask(self, seed: int) -> None:
+        """A question begins; `seed` is its own."""
+        self._seed = seed
+
+    @property
+    def random(self) -> Random:
+        if self._seed is not None:
+            self._random.seed(self._seed)
+            self._seed = None
+        return self._random
+
+
 class Context(msgspec.Struct, frozen=True):
     """What a generator may know about the run.
 
     `workers`: the numbers of the workers this generator may use, in order; `free`: those of them
     without an open operation, in order. `processes`: by worker number, the process each works
-    under now, for all workers of the run.
+    under now, for all workers of the run. `random`: for all that is by chance.
     """
 
     time_ns: int
     free: tuple[int, ...]
     workers: tuple[int, ...]
     processes: tuple[int, ...]
-    random: Random
+    chance: Chance
+
+    @property
+    def random(self) -> Random:
+        return self.chance.random
 
     def among(self, workers: tuple[int, ...]) -> Context:
         """The same moment, seen by a generator that may use only `workers`, a slice of ours."""
         if not workers:
-            return Context(self.time_ns, (), (), self.processes, self.random)
+            return Context(self.time_ns, (), (), self.processes, self.chance)
         # Both tuples are in order, so what is free in the slice is a slice of what is free.
         begin = bisect_left(self.free, workers[0])
         end = bisect_right(self.free, workers[-1])
-        return Context(self.time_ns, self.free[begin:end], workers, self.processes, self.random)
+        return Context(self.time_ns, self.free[begin:end], workers, self.processes, self.chance)
 
     def worker_of(self, process: int | str) -> int:
         """The worker that works, or worked, under this process number."""

@@ -70,10 +70,12 @@ class _RotateKeys(msgspec.Struct, frozen=True):
         return answer, now
 
     def update(self, context: Context, event: Operation) -> Generator:
-        at = next((at for at, slot in enumerate(self.slots) if slot.key == event.key), None)
-        if at is None:
-            return self
-        slot = self.slots[at]
+        for at, slot in enumerate(self.slots):
+            if slot.key == event.key:
+                return self._told(at, slot, context, event)
+        return self
+
+    def _told(self, at: int, slot: _Slot, context: Context, event: Operation) -> _RotateKeys:
         after = slot.generator.update(context, event)
         if event.type == "info":
             unknown_left = slot.unknown_left - 1
@@ -95,8 +97,9 @@ class _RotateKeys(msgspec.Struct, frozen=True):
         )
 
     def _put(self, at: int, slot: _Slot) -> _RotateKeys:
-        slots = (*self.slots[:at], slot, *self.slots[at + 1 :])
-        return msgspec.structs.replace(self, slots=slots)
+        slots = list(self.slots)
+        slots[at] = slot
+        return msgspec.structs.replace(self, slots=tuple(slots))
 
 
 def rotate_keys(

@@ -11,11 +11,10 @@ Rules
 
 from __future__ import annotations
 
-from random import Random
-
 from checkers.history import Operation
 from harness.generators.contract import (
     Answer,
+    Chance,
     Context,
     Generator,
     GeneratorError,
@@ -36,7 +35,7 @@ class Roster:
         self._processes = self.workers
         self._seed = (seed & 0xFFFF_FFFF_FFFF_FFFF) << 64
         self._taken = 0
-        self._random = Random(self._seed)
+        self._chance = Chance(self._seed)
 
     @property
     def free(self) -> tuple[int, ...]:
@@ -50,11 +49,11 @@ class Roster:
         return self._processes[worker]
 
     def context(self, time_ns: int) -> Context:
-        return Context(time_ns, self._free_now, self.workers, self._processes, self._random)
+        return Context(time_ns, self._free_now, self.workers, self._processes, self._chance)
 
     def ask(self, generator: Generator, time_ns: int) -> tuple[Answer, Generator]:
         """The generator's checked answer at `time_ns`."""
-        self._random.seed(self._seed | self._taken)
+        self._chance.ask(self._seed | self._taken)
         try:
             answer, after = generator.op(self.context(time_ns))
         except GeneratorError:

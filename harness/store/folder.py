@@ -38,6 +38,9 @@ class RunFolder:
         self.origin = self.path / "origin_ns"  # of the run, on the clock that nodes trace by
         self.ledger = self.path / "ledger.jsonl"
         self.trace = self.path / "trace.jsonl"
+        self.world = self.path / "world.jsonl"  # of a simulated run: all that its world did
+        self.choices = self.path / "choices.json"  # and all that it decided by chance
+        self.case = self.path / "case.json"  # what a simulated run follows from
         self.nodes = self.path / "nodes"
         self.notices = self.path / "notices.json"  # what the report says beside the verdict
         self.verdict = self.path / "verdict.json"

@@ -151,6 +151,34 @@ class Journal:
         return kept, complaints[0]
 
 
+class MemoryJournal:
+    """A journal that is kept in memory and lost with the process: for runs that can be repeated."""
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+
+    def append(
+        self,
+        time_ns: int,
+        process: int | str,
+        kind: Literal["invoke", "ok", "fail", "info"],
+        f: str,
+        value: Any,
+        key: Any,
+        node: str | None,
+        error: Error | None = None,
+    ) -> Operation:
+        """As Journal.append; nothing is left for a flush."""
+        index = len(self.operations)
+        operation = Operation(index, time_ns, process, kind, f, value, key, node, error)
+        self.operations.append(operation)
+        return operation
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 def _without_value(o: Operation) -> Operation:
     """An ok whose value is lost is of unknown outcome: nobody can say what the client was told."""
     kind = "info" if o.type == "ok" else o.type

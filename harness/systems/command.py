@@ -9,12 +9,14 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from harness.contracts import Address, Client, Command, EnvironmentTrouble, Framing, NodePlan
+from harness.machine import Machine, NodeId, Random
 from harness.systems.jsonlines import (
     LINE_SHOWN_BYTES,
     JsonLinesClient,
     ProtocolError,
     ask_once,
 )
+from harness.systems.machines import BuildMachine, load_machine
 from harness.systems.specification import CLIENT, Option, Specification
 from harness.systems.templates import fill, fill_all
 from harness.trial import nearest
@@ -27,6 +29,7 @@ class CommandSystem:
 
     def __init__(self, specification: Specification) -> None:
         self._is = specification
+        self._build: BuildMachine | None = None
 
     @property
     def name(self) -> str:
@@ -117,6 +120,29 @@ class CommandSystem:
         except ProtocolError:
             return None
         return answer if isinstance(answer, dict) else None
+
+    @property
+    def simulable(self) -> bool:
+        return self._is.machine is not None
+
+    def machine(
+        self,
+        node: NodeId,
+        peers: Sequence[NodeId],
+        random: Random,
+        workload: str,
+        options: Mapping[str, str],
+    ) -> Machine:
+        """Raises TrialError where the file names no function that can be found."""
+        if self._build is None:
+            self._build = load_machine(self._is)
+        return self._build(
+            name=node,
+            peers=tuple(peers),
+            rng=random,
+            workload=workload,
+            options={**self.defaults, **options},
+        )
 
     def _choices(self, option: Option) -> tuple[str, ...] | None:
         """None where any text will do."""

@@ -11,8 +11,15 @@ Rules
    accept for a node that is dead, and each request lost there would be info for ever.
 3. After a time-out the answer may still come; it is known by its id and thrown away. So is a
    second answer to one request.
-4. An answer to what was never asked, or without `ok` and `error`, is a mistake of the node and
-   called one. Taken for silence or for null it would be blamed on the system's consistency.
+4. A command of unknown outcome is sent again where the system knows it again (`retries`): a
+   client is a session and counts its commands, so a second copy is applied once. After a copy
+   whose fate is unknown only the command's own answer is certain, `ok` or `compare-failed`: that a
+   later copy found no leader says nothing of the first. Only clients of even processes do so: a
+   system that knows commands by their sessions takes a frame that the network doubled for a copy,
+   and what it does with it without them would never show.
+5. An answer to what was never asked, or without `ok` and `error`, is a mistake of the node and
+   called one, and not asked for again. Taken for silence or for null it would be blamed on the
+   system's consistency.
 """
 
 from __future__ import annotations
@@ -23,12 +30,14 @@ from typing import Any
 
 import msgspec
 
-from checkers.history import Error, Operation
+from checkers.history import COMPARE_FAILED, Error, Operation
 from harness.contracts import Address, Completion
 from harness.systems.specification import Call, Dialect
 
 ANSWER_BYTES_MAX = 64 * 2**20
 LINE_SHOWN_BYTES = 80
+ENDED = "client-ended"  # by whoever breaks clients: it does not come back to ask again
+BAD_ANSWER = "bad-answer"  # the code of an answer that is none
 # A worker that is refused tries again at once: without this pause it would fill the history with
 # thousands of refusals a second.
 REFUSED_PAUSE_S = 0.05
@@ -39,6 +48,8 @@ class _Request(msgspec.Struct, omit_defaults=True):
     f: str
     key: Any = None
     value: Any = None
+    session: str | None = None
+    seq: int | None = None
 
 
 class _Answer(msgspec.Struct):
@@ -70,9 +81,17 @@ class Connection(asyncio.Protocol):
     def lost(self) -> bool:
         return self._transport is None or self._transport.is_closing()
 
-    async def ask(self, f: str, key: Any, value: Any, deadline: float) -> _Answer:
-        """Raises TimeoutError at `deadline` (of the loop's clock), ConnectionError if the
-        connection is lost before the answer, ProtocolError."""
+    async def ask(
+        self,
+        f: str,
+        key: Any,
+        value: Any,
+        deadline: float,
+        command: tuple[str, int] | None = None,
+    ) -> _Answer:
+        """`command`: session and seq, of what may be sent again. Raises TimeoutError at `deadline`
+        (of the loop's clock), ConnectionError if the connection is lost before the answer,
+        ProtocolError."""
         assert self._transport is not None, "ask() comes after the connection was made"
         assert self._waiting is None, "a client performs one operation at a time"
         self._next_id += 1
@@ -80,7 +99,9 @@ class Connection(asyncio.Protocol):
         future: asyncio.Future[_Answer] = self._loop.create_future()
         self._waiting = future
         alarm = self._loop.call_at(deadline, self._expire)
-        self._transport.write(_encode(_Request(self._next_id, f, key, value)) + b"\n")
+        session, seq = (None, None) if command is None else command
+        request = _Request(self._next_id, f, key, value, session, seq)
+        self._transport.write(_encode(request) + b"\n")
         try:
             return await future
         finally:
@@ -97,7 +118,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._fail(ConnectionResetError(str(exc or "the node closed the connection")))
+        lost = ConnectionResetError(str(exc or "the node closed the connection"))
+        self._fail(exc if isinstance(exc, ConnectionAbortedError) else lost)
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer
@@ -157,6 +179,8 @@ class JsonLinesClient:
         self._node, self._address, self._dialect, self._calls = node, address, dialect, calls
         self._timeout_s = timeout_s
         self._connection: Connection | None = None
+        self._session = ""
+        self._seq = 0
 
     async def open(self) -> None:
         """Raises OSError if the node cannot be reached or does not answer."""
@@ -169,7 +193,43 @@ class JsonLinesClient:
             text = f"{operation.f!r} is none of the calls that the system's file has: {known}"
             await asyncio.sleep(REFUSED_PAUSE_S)
             return Completion("fail", error=Error("no-call", text))
-        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        began = asyncio.get_running_loop().time()
+        command = self._command(operation)
+        attempts = 1
+        if command is not None and call.f not in self._dialect.reads:
+            attempts += self._dialect.retries
+        doubt: Error | None = None
+        for number in range(1, attempts + 1):
+            deadline = began + self._timeout_s * number / attempts
+            result = await self._attempt(call, operation, command, deadline)
+            if result.type == "ok" or (result.type == "fail" and doubt is None):
+                return result
+            code = None if result.error is None else result.error.code
+            if code in (COMPARE_FAILED, BAD_ANSWER, ENDED):
+                # The answer of the command itself, whichever copy was applied; or a mistake of the
+                # node, which the good answer to another copy would hide; or nobody is left to ask.
+                return result
+            if result.type == "info":
+                doubt = result.error
+        return Completion("info", error=doubt)
+
+    def _command(self, operation: Operation) -> tuple[str, int] | None:
+        """Session and seq: one session a client, which is named by its first operation. None for
+        a client without."""
+        odd = isinstance(operation.process, int) and operation.process % 2 == 1
+        if not self._session and (odd or not self._dialect.retries):
+            return None
+        self._session = self._session or f"p{operation.process}.{operation.index}"
+        self._seq += 1
+        return self._session, self._seq
+
+    async def _attempt(
+        self,
+        call: Call,
+        operation: Operation,
+        command: tuple[str, int] | None,
+        deadline: float,
+    ) -> Completion:
         connection = self._connection
         if connection is None or connection.lost:
             try:
@@ -177,13 +237,15 @@ class JsonLinesClient:
             except OSError as trouble:
                 return Completion("fail", error=Error("unreachable", f"{self._node}: {trouble}"))
         try:
-            answer = await connection.ask(call.f, operation.key, operation.value, deadline)
+            answer = await connection.ask(call.f, operation.key, operation.value, deadline, command)
         except TimeoutError:
             return self._unsure(call, Error("timeout", f"no answer in {self._timeout_s:g} s"))
+        except ConnectionAbortedError as trouble:
+            return self._unsure(call, Error(ENDED, str(trouble)))
         except ConnectionError as trouble:
             return self._unsure(call, Error("connection-lost", str(trouble)))
         except ProtocolError as trouble:
-            return self._unsure(call, Error("bad-answer", str(trouble)))
+            return self._unsure(call, Error(BAD_ANSWER, str(trouble)))
         if answer.error is not None:
             meaning = self._dialect.errors.get(answer.error.code, "info")
             outcome = "fail" if call.f in self._dialect.reads else meaning

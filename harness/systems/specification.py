@@ -62,11 +62,13 @@ class Peers(msgspec.Struct, frozen=True):
 class Dialect(msgspec.Struct, frozen=True):
     """How clients speak: newline-delimited JSON. `reads`: calls without effect, whose failures are
     definite. `errors`: what an error code means; what is absent is info. `status`: the call that
-    tells readiness and leadership, None if there is none."""
+    tells readiness and leadership, None if there is none. `retries`: how often a command of unknown
+    outcome is sent again, with `session` and `seq`; only for systems that then apply it once."""
 
     reads: frozenset[str] = frozenset()
     errors: Mapping[str, Literal["fail", "info"]] = {}
     status: str | None = None
+    retries: int = 0
 
 
 class Specification(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +84,7 @@ class Specification(msgspec.Struct, frozen=True, kw_only=True):
     options: Mapping[str, Option]
     workloads: Mapping[str, Part]
     client: Dialect
+    machine: str | None = None  # 'module:function', for the simulated cluster
 
 
 def specification(path: Path) -> Specification:
@@ -91,7 +94,7 @@ def specification(path: Path) -> Specification:
         page.root,
         "a system",
         required=("name", "command", "ports", "workloads", "client"),
-        optional=("env", "cwd", "peers", "options"),
+        optional=("env", "cwd", "peers", "options", "machine"),
     )
     reader = _Reader(page)
     ports = reader.ports(top.get("ports"))
@@ -108,6 +111,7 @@ def specification(path: Path) -> Specification:
         options=reader.options(top.get("options")),
         workloads=workloads,
         client=reader.client(top.get("client"), _called(workloads)),
+        machine=page.text(top["machine"], "machine") if "machine" in top else None,
     )
     if page.problems:
         raise TrialError(page.problems)
@@ -248,7 +252,10 @@ class _Reader:
         if node is None:
             return Dialect()
         fields = page.fields(
-            node, "client", required=("protocol",), optional=("reads", "errors", "status")
+            node,
+            "client",
+            required=("protocol",),
+            optional=("reads", "errors", "status", "retries"),
         )
         if "protocol" in fields:
             page.choice(fields["protocol"], "the protocol of client", ("json-lines",))
@@ -260,7 +267,11 @@ class _Reader:
         reads = page.items(fields["reads"], "reads of client") if "reads" in fields else ()
         calls = [page.choice(read, "an item of reads", called) for read in reads if called]
         status = page.text(fields["status"], "status of client") if "status" in fields else None
-        return Dialect(frozenset(calls), outcomes, status)
+        retries = 0
+        if "retries" in fields:
+            counts = ("0", "1", "2", "3", "4", "5")
+            retries = int(page.choice(fields["retries"], "retries of client", counts))
+        return Dialect(frozenset(calls), outcomes, status, retries)
 
     def _template(
         self,

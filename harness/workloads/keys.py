@@ -41,6 +41,7 @@ QUICK_PREFIX, SLOW_PREFIX = "q", "s"
 FINAL_TIME_LIMIT_S = 10.0
 FINAL_TRIES = 20
 FINAL_RETRY_S = 0.1
+FINAL_VISIT_S = 6.0  # of one key, so that others are still visited: who waits in vain is not all
 
 
 class KeyOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,4 +124,4 @@ def visits(
 
 
 def _persistent(inner: Generator) -> Generator:
-    return until_ok(limit(FINAL_TRIES, delay(FINAL_RETRY_S, inner)))
+    return until_ok(time_limit(FINAL_VISIT_S, limit(FINAL_TRIES, delay(FINAL_RETRY_S, inner))))

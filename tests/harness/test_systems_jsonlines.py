@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from checkers.history import Error, Operation
 from harness.contracts import Address, Completion, EnvironmentTrouble
@@ -327,3 +328,40 @@ def test_readiness_and_leaders_are_asked_from_the_nodes() -> None:
     assert "n8 answered 'status' with 'yes'; expected an object" in str(ready[7])
     assert "against the client protocol" in str(ready[8])
     assert "HTTP/1.1 400" in str(ready[8])
+
+
+def in_turn(*answers: Answer) -> Answer:
+    left = list(answers)
+    return lambda request: left.pop(0)(request)
+
+
+@pytest.mark.parametrize(
+    ("second", "outcome", "code"),
+    [
+        (ok(None), "ok", None),
+        (error("compare-failed"), "fail", "compare-failed"),
+        (error("busy"), "info", "connection-lost"),
+        (error("moved"), "info", "moved"),
+    ],
+    ids=["ok", "compared", "a definite error", "an indefinite one"],
+)
+def test_what_the_second_copy_of_a_command_proves(
+    second: Answer, outcome: str, code: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule 4: after a copy of unknown fate only the command's own answer is certain. That a later
+    copy was turned away says nothing of the first."""
+    errors = {**DIALECT.errors, "compare-failed": "fail"}
+    monkeypatch.setitem(globals(), "DIALECT", structs.replace(DIALECT, errors=errors, retries=1))
+
+    done = invoke(in_turn(lambda _: None, second), "write", 1)
+
+    assert (outcome, code) == (done.type, done.error and done.error.code)
+
+
+def test_a_bad_answer_is_not_hidden_by_a_good_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 5: a mistake of the node is told, and not made good by sending the command again."""
+    monkeypatch.setitem(globals(), "DIALECT", structs.replace(DIALECT, retries=1))
+
+    done = invoke(in_turn(lambda _: b"nonsense\n", ok(None)), "write", 1)
+
+    assert ("info", "bad-answer") == (done.type, done.error and done.error.code)

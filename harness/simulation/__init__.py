@@ -1,0 +1,1 @@
+"""The deterministic world: nodes, links, disks and clocks in virtual time, from one seed."""
