@@ -26,15 +26,15 @@ from checkers.linearizability.engine import available, table_of, why_not
 from checkers.models import MODELS, Model, model
 from checkers.trace import merge_traces, read_trace
 from checkers.verdict import Checker, Kind, Recording, Verdict
+from harness import cases, worldlog
 from harness.contracts import EnvironmentTrouble
 from harness.excerpt import excerpt_of
 from harness.report.page import Subject, write_report
-from harness.settle import breaks_something
+from harness.settle import expected
 from harness.store.folder import RunFolder
 from harness.trial import Trial, TrialError, nearest
 from harness.workloads import workload
 from nemesis import schedule
-from nemesis.faults import tag
 
 if TYPE_CHECKING:
     from checkers._engine import Table
@@ -250,9 +250,8 @@ def _planned(path: Path, trial: Trial) -> tuple[str, ...]:
     folder = RunFolder(path if path.is_dir() else path.parent)
     if not folder.plan.exists():
         return ()
-    kinds = tuple(dict.fromkeys(tag(fault) for fault in schedule.read(folder.plan).faults()))
-    # A run too short for any of the faults that were asked for has exercised none of them.
-    return kinds or (("fault",) if breaks_something(trial) else ())
+    asked_for = not folder.case.exists() or cases.read(folder.case).faults is None
+    return expected(trial, schedule.read(folder.plan), asked_for=asked_for)
 
 
 def _run_of(path: Path) -> RunFolder | None:
@@ -330,7 +329,7 @@ def rerun_command(trial: Trial, program: str = "antipaxos") -> str:
     default = Trial()
     for field in trial.__struct_fields__:
         value = getattr(trial, field)
-        if field in ("options", "workload_options"):
+        if field in ("options", "cluster_options", "workload_options"):
             flag = f"--{field[:-1].replace('_', '-')}"
             for name, chosen in value.items():
                 words += [flag, f"{name}={chosen}"]
@@ -358,9 +357,25 @@ def _subject(folder: RunFolder, judged: Judged) -> Subject:
     }
     return Subject(
         title=f"{trial.label} {folder.path.name}",
-        rerun=rerun_command(trial),
+        rerun=again(folder, trial),
         settings=settings,
         environment={"seed": str(trial.seed)} | {k: str(v) for k, v in judged.environment.items()},
         workers=trial.clients,
         notices=judged.notices,
+        world=_world_of(folder),
     )
+
+
+def again(folder: RunFolder, trial: Trial, program: str = "antipaxos") -> str:
+    """The command that has this run once more: of a case that is written down, its replay."""
+    if folder.case.exists():
+        return shlex.join([program, "replay", str(folder.path)])
+    return rerun_command(trial, program)
+
+
+def _world_of(folder: RunFolder) -> Sequence[worldlog.WorldEvent]:
+    """Empty for a run of real machines, and where somebody changed the file: nothing is judged by
+    it, and a report without its picture is better than none."""
+    with contextlib.suppress(worldlog.WorldLogError, OSError):
+        return worldlog.read(folder.world)
+    return ()

@@ -80,7 +80,7 @@ def leaderships(trace: Iterable[TraceEvent], faults: Iterable[FaultInterval] = (
     ends = {"follower", "restart"}
     marks = [(e.time, e.node, e.event in ends) for e in trace if e.event in ends | {"leader"}]
     for fault in faults:
-        if fault.kind == "kill" and fault.applied is not None:
+        if words.likened(fault.kind) == "kill" and fault.applied is not None:
             killed_ns = fault.start_ns if fault.effect_ns is None else fault.effect_ns
             marks += [(killed_ns, node, True) for node in words.struck(fault)]
     began: dict[str, int] = {}
@@ -113,7 +113,8 @@ def plain(text: str) -> str:
 
 def hue(kind: str) -> str:
     """Faults that cut links, that strike processes, and others are told apart by colour too."""
-    return kind if kind in ("kill", "pause", "partition") else "link"
+    like = words.likened(kind)
+    return like if like in ("kill", "pause", "partition") else "link"
 
 
 def _columns(calls: Sequence[Call], workers: int) -> dict[str, list[Any]]:

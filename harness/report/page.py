@@ -26,11 +26,16 @@ from checkers.statistics import statistics
 from checkers.verdict import Recording, Verdict
 from harness.report import charts, tables, window, words
 from harness.report.explanations import Explanation, explanations, leaves
+from harness.report.spacetime import focus, spacetime
+from harness.report.story import said, telling
+from harness.worldlog import WorldEvent
 
 PARTS_MAX = 100
 EXPLAINED_MAX = 20
 NOTICES_MAX = 20
 SENTENCE_MAX = 1_000  # characters
+ARROWS_MAX = 200  # messages in the space-time diagram
+STORY_MAX = 1_000  # lines below it
 
 _OPERATION = re.compile(r"\b[Oo]peration (\d{1,18})\b")
 
@@ -38,6 +43,7 @@ _OPERATION = re.compile(r"\b[Oo]peration (\d{1,18})\b")
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """What the page is about. `rerun`: the command that runs it again, empty for a foreign history.
     `settings` and `environment`: facts by name. `workers`: how many clients worked, 0 if unknown.
+    `world`: all that the world of a simulated run did, empty for other runs.
     """
 
     title: str
@@ -46,6 +52,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str] = {}
     workers: int = 0
     notices: Sequence[str] = ()
+    world: Sequence[WorldEvent] = ()
 
 
 def write_report(path: Path, verdict: Verdict, recording: Recording, subject: Subject) -> None:
@@ -92,7 +99,8 @@ def render(verdict: Verdict, recording: Recording, subject: Subject) -> str:
         hues=charts.legend(faults, recording.trace),
         figure=figure,
         figure_json=script_safe(figure),
-        css=Markup(_part("page.css")),
+        spacetime=_who_said_what(subject.world, explained, recording),
+        css=Markup(_part("page.css") + _part("spacetime.css")),
         script=Markup(_part("page.js")),
         plotly=Markup(
             (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
@@ -118,6 +126,34 @@ def _explained(explained: Explanation, name: str, headline: str) -> dict[str, An
         "rows": [tables.operation(c, f"{name}-op{c.index}", explained.culprits) for c in calls],
         "left_out": len(explained.calls) - len(calls),
         "details": explained.details,
+    }
+
+
+def _who_said_what(
+    world: Sequence[WorldEvent], explained: Sequence[Explanation], recording: Recording
+) -> dict[str, Any] | None:
+    """The messages about the violation, or the first ones; None where no log of a world is."""
+    on = focus(explained, recording)
+    diagram = spacetime(world, on, most=ARROWS_MAX)
+    if diagram is None:
+        return None
+    what = "first messages"
+    if on.checker:
+        named = ", ".join(said(subject, 30) for subject in sorted(on.subjects)[:3])
+        subjects = f" on {named}" if named else ""
+        what = f"messages{subjects} about what {said(on.checker, 60)} found"
+    start, end = words.seconds(diagram.start_ns), words.seconds(diagram.end_ns)
+    return {
+        "about": f"The {what}, from {start} to {end}.",
+        "named": {
+            anchor: f"{said(moment.node or '', 30)} at {words.seconds(moment.time_ns)}"
+            for anchor, moment in diagram.named.items()
+        },
+        "heads": diagram.heads,
+        "body": diagram.body,
+        "notes": diagram.notes,
+        "story": "\n".join(telling(world, diagram.positions[:STORY_MAX])),
+        "story_left_out": max(len(diagram.positions) - STORY_MAX, 0),
     }
 
 

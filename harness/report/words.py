@@ -79,6 +79,12 @@ def named(interval: FaultInterval, most: int = 4) -> str:
     return clip(interval.kind, 30) + (f" of {' '.join(on[:most])}{rest}" if on else "")
 
 
+def likened(kind: str) -> str:
+    """The fault that this one looks like from outside: a node without power is a dead node."""
+    alike = {"lose-unsynced": "kill", "corrupt-disk": "kill", "hold": "partition"}
+    return alike.get(kind, kind)
+
+
 def struck(interval: FaultInterval) -> list[str]:
     """The nodes or links of a fault, as names; empty where it does not say."""
     shown = interval.applied or interval.intended

@@ -92,7 +92,7 @@ def test_calls_that_contradict_one_another_are_each_told_and_drawn() -> None:
     ("name", "sentence"),
     [
         ("law", 'Event 2: n2 accepted at 0.000 s: ballot 1.n3, instance "k", value "v".'),
-        ("law", "The law: An acceptor emits nothing below a promise it made."),
+        ("law", "The law: P1a: an acceptor emits nothing below a promise it made."),
         ("agreement, learnt", 'Event 1: n2 chosen at 0.000 s: ballot 1.n1, instance "k"'),
         ("integrity", "Event 0: n1 accepted"),
         ("agreement", "Operation 1, process 1: propose 2"),
