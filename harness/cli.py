@@ -14,28 +14,46 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from checkers.formats import FormatError
 from checkers.history import HistoryError
 from checkers.trace import TraceError
+from harness.commands.trial_flags import flags_of, pairs, trial_flags
 from harness.console import tell
 from harness.contracts import EnvironmentTrouble
-from harness.trial import Trial, TrialError, nearest
+from harness.trial import TrialError, nearest
 from nemesis.schedule import ScheduleError
-
-if TYPE_CHECKING:
-    pass
 
 BAD_INPUT, TROUBLE = 254, 255
 
 
+# Commands in files of their own, imported when they are called: module, and what they say in short.
+COMMANDS = {
+    "explore": "explore",
+    "mutants": "mutants",
+    "replay": "replay",
+    "shrink": "shrink",
+    "simulate": "simulate",
+}
+
+
 class Nearest(click.Group):
-    """A group that names the nearest commands for an unknown one."""
+    """A group that finds commands in harness.commands, and names the nearest for an unknown one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return super().get_command(ctx, cmd_name)
+        found: click.Command = import_module(f"harness.commands.{module}").command
+        return found
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -56,28 +74,9 @@ def cli() -> None:
     """
 
 
-_TRIAL = Trial()
-
-
 @cli.command()
 @click.argument("trial", type=click.Path(path_type=Path), required=False)
-@click.option("--system", help="A name (see doctor) or a YAML file of your own system.")
-@click.option("--workload", help="register, consensus or log.")
-@click.option("--faults", help="Packages joined by '+', or a schedule.json to play again.")
-@click.option("--nodes", type=int, help=f"How many nodes. [{_TRIAL.nodes}]")
-@click.option("--clients", type=int, help=f"How many clients. [{_TRIAL.clients}]")
-@click.option("--time-limit", "time_limit_s", type=float, metavar="SECONDS", help="Load. [30]")
-@click.option("--rate", type=float, help=f"Operations a second, 0 for no limit. [{_TRIAL.rate:g}]")
-@click.option("--seed", type=int, help="Everything random follows from it. [drawn]")
-@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="For the system.")
-@click.option("--workload-option", "workload_options", multiple=True, metavar="NAME=NUMBER")
-@click.option("--mutant", help="A broken node of the system's catalogue (see mutants --list).")
-@click.option("--operation-timeout", "operation_timeout_s", type=float, metavar="SECONDS")
-@click.option("--recovery", "recovery_s", type=float, metavar="SECONDS", help="Before final reads.")
-@click.option("--check-time-limit", "check_time_limit_s", type=float, metavar="SECONDS")
-@click.option("--live-check", help="Judge meanwhile: off, note, or stop at a violation. [off]")
-@click.option("--cluster", help="Where the nodes live. [local]")
-@click.option("--name", help="Of the run's folder. [system-workload]")
+@trial_flags
 @click.option("--store", type=click.Path(path_type=Path), default=Path("antipaxos-runs"))
 def run(trial: Path | None, store: Path, mutant: str | None, **flags: Any) -> NoReturn:
     """Run a trial: a cluster, clients, faults; record, check, report.
@@ -92,35 +91,6 @@ def run(trial: Path | None, store: Path, mutant: str | None, **flags: Any) -> No
     from harness.settle import settle
 
     sys.exit(runs.run(settle(trial, flags_of({**flags, "mutant": mutant})), store).exit_code)
-
-
-def flags_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a trial among the parameters of `run`; what was not given is left out."""
-    flags = {k: v for k, v in given.items() if v not in (None, ()) and k not in ("mutant", "store")}
-    for field, read in (("options", str), ("workload_options", _number)):
-        if field in flags:
-            flags[field] = _pairs(flags[field], field.replace("_", "-")[:-1], read)
-    if given.get("mutant") is not None:
-        flags["options"] = {**flags.get("options", {}), "mutant": given["mutant"]}
-    return flags
-
-
-def _pairs(texts: tuple[str, ...], flag: str, read: Callable[[str], Any]) -> dict[str, Any]:
-    pairs: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise click.UsageError(f"--{flag} {text!r}: write NAME=VALUE")
-        try:
-            pairs[name] = read(value)
-        except (ValueError, OverflowError):
-            raise click.UsageError(f"--{flag} {text!r}: {value!r} is not a number") from None
-    return pairs
-
-
-def _number(value: str) -> float | int:
-    number = float(value)
-    return int(number) if number == int(number) else number
 
 
 @cli.command()
@@ -168,7 +138,7 @@ def _asked(
 
     if time_limit_s is not None and not time_limit_s > 0:
         raise click.UsageError(f"--time-limit {time_limit_s}: give seconds above 0")
-    options = _pairs(model_options, "model-option", _json_or_text)
+    options = pairs(model_options, "model-option", _json_or_text)
     settled = Asked(
         model_options=options,
         memory_limit=None if memory_limit is None else _bytes(memory_limit),
@@ -248,23 +218,6 @@ def doctor(*, as_json: bool) -> None:
     tell([doctors.as_json(findings) if as_json else doctors.as_text(findings)])
     if any(f.needed and not f.found for f in findings):
         sys.exit(TROUBLE)
-
-
-@cli.command()
-@click.option("--list", "listing", is_flag=True, help="The catalogue of broken nodes.")
-@click.option("--json", "as_json", is_flag=True)
-def mutants(*, listing: bool, as_json: bool) -> None:
-    """The broken references that the harness is measured by.
-
-    \b
-    antipaxos mutants --list
-    antipaxos run --mutant promise-forgotten
-    """
-    from harness import catalogue
-
-    if not listing:
-        raise click.UsageError("say 'antipaxos mutants --list'")
-    tell([catalogue.as_json() if as_json else catalogue.as_text()])
 
 
 def main() -> NoReturn:

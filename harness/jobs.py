@@ -1,9 +1,9 @@
-"""Work on many paths in processes of its own: one that dies takes only its path along.
+"""Work on many items in processes of its own: one that dies takes only its item along.
 
 Rules
-1. A process takes one path after the other; what it answers comes back in the order of the paths.
+1. A process takes one item after the other; what it answers comes back in the order of the items.
 2. A process that ends before it answers (the system ends what takes too much memory) is replaced,
-   and its path gets the answer of `lost`.
+   and its item gets the answer of `lost`.
 3. An interruption ends all processes at once: they hold nothing that must be put in order.
 """
 
@@ -16,9 +16,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Generic, TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 # Not fork: whoever calls may have threads.
@@ -27,22 +27,22 @@ _END_LIMIT_S = 1.0
 
 
 def each(
-    paths: Sequence[Path],
-    work: Callable[[Path], T],
-    lost: Callable[[Path, int | None], T],
+    items: Sequence[S],
+    work: Callable[[S], T],
+    lost: Callable[[S, int | None], T],
     processes: int,
 ) -> Iterator[T]:
-    """`work(path)` for each path, in the order of the paths; `work` must be picklable.
+    """`work(item)` for each item, in their order; `work` and items must be picklable.
 
-    `lost(path, exit code)`: the answer for a path whose process ended, negative for a signal.
+    `lost(item, exit code)`: the answer for an item whose process ended, negative for a signal.
     """
-    todo = deque(enumerate(paths))
+    todo = deque(enumerate(items))
     done: dict[int, T] = {}
-    workers = [_Worker(work) for _ in range(min(processes, len(paths)))]
+    workers: list[_Worker[S, T]] = [_Worker(work) for _ in range(min(processes, len(items)))]
     try:
         for worker in workers:
             worker.give(todo)
-        for number in range(len(paths)):
+        for number in range(len(items)):
             while number not in done:
                 ready = wait([w.connection for w in workers if w.busy])
                 for at, worker in enumerate(workers):
@@ -51,7 +51,7 @@ def each(
                     try:
                         done[worker.number] = worker.connection.recv()
                     except (EOFError, OSError):
-                        done[worker.number] = lost(worker.path, worker.end())
+                        done[worker.number] = lost(worker.item, worker.end())
                         worker = workers[at] = _Worker(work)
                     worker.give(todo)
             yield done.pop(number)
@@ -60,26 +60,27 @@ def each(
             worker.end()
 
 
-class _Worker(Generic[T]):
-    """A process, and the path that it works on."""
+class _Worker(Generic[S, T]):
+    """A process, and the item that it works on."""
 
-    def __init__(self, work: Callable[[Path], T]) -> None:
+    item: S  # once it was given one
+
+    def __init__(self, work: Callable[[S], T]) -> None:
         self.connection, theirs = _CONTEXT.Pipe()
         self.busy = False
         self.number = -1
-        self.path = Path()
         self._process: BaseProcess = _CONTEXT.Process(
             target=_serve, args=(theirs, work), daemon=True
         )
         self._process.start()
         theirs.close()
 
-    def give(self, todo: deque[tuple[int, Path]]) -> None:
+    def give(self, todo: deque[tuple[int, S]]) -> None:
         self.busy = bool(todo)
         if todo:
-            self.number, self.path = todo.popleft()
+            self.number, self.item = todo.popleft()
             with contextlib.suppress(OSError):  # it has ended: whoever waits for its answer sees it
-                self.connection.send(self.path)
+                self.connection.send(self.item)
 
     def end(self) -> int | None:
         """Ends it, if it has not ended; its exit code."""
@@ -92,7 +93,7 @@ class _Worker(Generic[T]):
         return self._process.exitcode
 
 
-def _serve(connection: Connection, work: Callable[[Path], T]) -> None:
+def _serve(connection: Connection, work: Callable[[S], T]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the one who asked
     with contextlib.suppress(EOFError, OSError):
         while True:

@@ -61,7 +61,7 @@ def antipaxos(
         (("report", "."), "it has no trial.yaml"),
         (("check", "."), "a folder without a history"),
         (("heal", "nowhere"), "not the folder of a run"),
-        (("mutants",), "mutants --list"),
+        (("mutants", "half-quorun"), "Did you mean 'half-quorum'"),
     ],
     ids=" ".join,
 )
@@ -133,26 +133,6 @@ def test_an_ill_formed_history_names_the_operation(
     code, _, err = antipaxos("check", "h.jsonl", "--model", "cas-register")
     assert 254 == code
     assert says in err
-
-
-def test_mutants_are_listed(antipaxos: Antipaxos) -> None:
-    """All ten, each with its law and its story."""
-    code, out, _ = antipaxos("mutants", "--list", "--json")
-    rows = json.loads(out)
-    assert 0 == code
-    assert {
-        "promise-forgotten",
-        "accepted-forgotten",
-        "answer-before-fsync",
-        "half-quorum",
-        "ignores-reports",
-        "lowest-report",
-        "accepts-below-promise",
-        "shared-ballots",
-        "local-reads",
-        "duplicate-votes",
-    } == {row["name"] for row in rows}
-    assert all(row["law"] and row["story"] and row["caught_by"] for row in rows)
 
 
 def test_doctor_finds_what_runs_need(antipaxos: Antipaxos) -> None:

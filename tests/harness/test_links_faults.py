@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from nemesis.faults import (
     CLIENT,
     Duplicate,
+    Hold,
     LinkFault,
     Lose,
     Partition,
@@ -79,11 +80,13 @@ def test_probes_measure_each_fault() -> None:
         await apply(bench, 1, slow)
         await apply(bench, 2, Partition(links=((CLIENT, "b"),)))
         await apply(bench, 3, Throttle(links=(("b", CLIENT),), bytes_per_s=500))
+        await apply(bench, 4, Hold(links=(("b", "a"),)))
         readings = await bench.network.measure()
         delays = {link: reading.delay_ms for link, reading in readings.items()}
         assert 80 <= (delays.pop(AB) or 0) < 400
         assert 60 < (delays.pop(("b", CLIENT)) or 0) < 600
         assert delays.pop((CLIENT, "b")) is None
+        assert delays.pop(("b", "a")) is None
         assert {link for link, delay in delays.items() if delay is None or delay > 50} == set()
         assert all(reading.forwarded == 0 for reading in readings.values())
 

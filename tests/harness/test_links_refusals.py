@@ -5,9 +5,23 @@ from __future__ import annotations
 import pytest
 
 from harness.clusters.links import LinkNetwork
+from harness.clusters.shaping import check
 from harness.contracts import Framing
 from nemesis.capabilities import refusals
-from nemesis.faults import CLIENT, Duplicate, Fault, Kill, Lose, Partition, Reorder, Slow, Throttle
+from nemesis.faults import (
+    CLIENT,
+    Corrupt,
+    Duplicate,
+    Fault,
+    Hold,
+    Kill,
+    LinkFault,
+    Lose,
+    Partition,
+    Reorder,
+    Slow,
+    Throttle,
+)
 from nemesis.schedule import Schedule, Step
 
 NODES = ("n1", "n2", "n3")
@@ -19,6 +33,7 @@ class Cluster:
 
     nodes = NODES
     processes = object()
+    disks = clocks = clients = traitors = None
 
     def __init__(self, **framings: Framing) -> None:
         self.network = LinkNetwork(NODES, framings, seed=1)
@@ -75,3 +90,27 @@ def test_every_reason_is_given_once() -> None:
     found = refused(Cluster(peer=STREAM, client=LINE), Lose(), Kill(), Lose(target="n2"), Reorder())
 
     assert [s.rsplit("(", 1)[1] for s in found] == ["2 faults)", "reorder all)"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "framed", "word"),
+    [
+        (Lose(), False, "whole frames"),
+        (Reorder(), False, "whole frames"),
+        (Duplicate(), False, "whole frames"),
+        (Lose(probability=1.5), True, "not within 0 to 1"),
+        (Throttle(bytes_per_s=0), True, "above 0"),
+        (Corrupt(), True, "use --cluster simulated"),
+    ],
+)
+def test_what_a_link_cannot_carry_is_refused(fault: LinkFault, framed: bool, word: str) -> None:
+    """With a sentence that says why."""
+    assert word in (check(fault, framed) or "")
+
+
+@pytest.mark.parametrize(
+    "fault", [Partition(), Partition(mode="reset"), Slow(), Throttle(), Hold()]
+)
+def test_a_byte_stream_carries_what_tcp_allows(fault: LinkFault) -> None:
+    """Cut, reset, delay, throttle and hold need no frames."""
+    assert check(fault, framed=False) is None

@@ -10,8 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.clusters.shaping import Counts, Link, check
-from nemesis.faults import Duplicate, LinkFault, Lose, Partition, Reorder, Slow, Throttle
+from harness.clusters.shaping import Counts, Link
+from nemesis.faults import (
+    Duplicate,
+    Hold,
+    LinkFault,
+    Lose,
+    Partition,
+    Reorder,
+    Slow,
+    Throttle,
+)
 
 CUT = Partition()
 SLOW = Slow(mean_ms=100, distribution="constant")
@@ -130,6 +139,25 @@ def test_a_cut_holds_a_stream_back() -> None:
     bench.link.undo(0)
     assert bench.lane.got == [b"1", b"2", b"3"]
     assert bench.link.counts.dropped == 0
+
+
+def test_a_hold_keeps_all_and_lets_it_go_in_order() -> None:
+    """What was in flight and what is sent meanwhile, frames and pieces of a stream, comes at once
+    when the last of two holds is undone; nothing is lost."""
+    bench = Bench(SLOW)
+    bench.send(b"1")
+    bench.link.apply(7, Hold())
+    bench.link.apply(8, Hold())
+    bench.send(b"2")
+    bench.link.carry_chunk(bench.lane, b"3")
+    bench.link.undo(7)
+    bench.clock.pass_s(10)
+    assert bench.lane.got == []
+    assert bench.lane.waiting_bytes == 3
+    bench.link.undo(8)
+    assert bench.lane.got == [b"1", b"2", b"3"]
+    assert (bench.link.counts.dropped, bench.link.counts.delayed) == (0, 3)
+    assert bench.lane.times_ms == [10_000] * 3
 
 
 def test_events_come_behind_what_was_sent_before() -> None:
@@ -310,6 +338,7 @@ orderly: st.SearchStrategy[LinkFault] = st.one_of(
         distribution=st.sampled_from(["constant", "uniform", "normal", "exponential"]),
     ),
     st.builds(Throttle, bytes_per_s=st.integers(100, 10_000)),
+    st.just(Hold()),
 )
 lossy: st.SearchStrategy[LinkFault] = st.one_of(
     orderly,
@@ -344,7 +373,7 @@ def play(bench: Bench, script: list[LinkFault | str | float | int]) -> list[byte
 
 
 @given(st.lists(st.one_of(steps, orderly), max_size=40))
-def test_delay_and_throttle_lose_nothing_and_keep_order(
+def test_delay_throttle_and_hold_lose_nothing_and_keep_order(
     script: list[LinkFault | str | float | int],
 ) -> None:
     """Whatever comes and goes of them, what was sent is what arrives, in order."""
@@ -363,24 +392,3 @@ def test_every_frame_is_accounted_for(script: list[LinkFault | str | float | int
     assert len(bench.lane.got) == counts.forwarded + counts.duplicated
     assert set(bench.lane.got) <= set(sent)
     assert bench.lane.waiting_bytes == 0
-
-
-@pytest.mark.parametrize(
-    ("fault", "framed", "word"),
-    [
-        (Lose(), False, "whole frames"),
-        (Reorder(), False, "whole frames"),
-        (Duplicate(), False, "whole frames"),
-        (Lose(probability=1.5), True, "not within 0 to 1"),
-        (Throttle(bytes_per_s=0), True, "above 0"),
-    ],
-)
-def test_what_a_link_cannot_carry_is_refused(fault: LinkFault, framed: bool, word: str) -> None:
-    """With a sentence that says why."""
-    assert word in (check(fault, framed) or "")
-
-
-@pytest.mark.parametrize("fault", [CUT, Partition(mode="reset"), SLOW, Throttle()])
-def test_a_byte_stream_carries_what_tcp_allows(fault: LinkFault) -> None:
-    """Cut, reset, delay and throttle need no frames."""
-    assert check(fault, framed=False) is None

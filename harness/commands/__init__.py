@@ -1,0 +1,1 @@
+"""The commands that are too long to stand in harness.cli, one file each."""

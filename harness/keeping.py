@@ -1,0 +1,48 @@
+"""Keeping a simulated run: the folder that a run on real machines would have left, with its case.
+
+Rule: what is kept can be repeated. The case is written first, and the folder holds exactly what
+carrying it out gave.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from harness import cases, recheck, worldlog
+from harness.cases import Case
+from harness.clock import folder_time, utc_now
+from harness.run import environment
+from harness.settle import plan
+from harness.simulate import Simulated, simulate
+from harness.store.folder import RunFolder
+from nemesis import schedule
+
+
+def keep(case: Case, store: Path) -> tuple[RunFolder, recheck.Judged]:
+    """Carry out a case and write its folder, report included. Raises EnvironmentTrouble where it
+    cannot be written, and what `simulate` raises."""
+    simulated = simulate(case, log=True)
+    folder = RunFolder.create(store, case.trial, folder_time(utc_now()))
+    write(folder, simulated)
+    judged = recheck.check(folder.path)
+    folder.write_verdict(judged.verdict)
+    recheck.draw(folder, judged)
+    return folder, judged
+
+
+def write(folder: RunFolder, simulated: Simulated) -> None:
+    """Everything but verdict and report."""
+    case = simulated.case
+    folder.write(folder.case, cases.encode(case))
+    folder.write_trial(case.trial, environment(case.trial))
+    faults = plan(case.trial) if case.faults is None else case.faults
+    folder.write(folder.plan, schedule.encode(faults))
+    lines = msgspec.json.Encoder().encode_lines(list(simulated.history))
+    folder.write(folder.history, lines)
+    folder.write(folder.schedule, schedule.encode(simulated.executed))
+    folder.write(folder.trace, b"".join(line + b"\n" for line in simulated.lines))
+    folder.write(folder.world, worldlog.encode(simulated.world))
+    folder.write(folder.choices, msgspec.json.encode(simulated.choices))
+    folder.write_notices(simulated.notices)

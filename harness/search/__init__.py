@@ -1,0 +1,1 @@
+"""Searching: which cases to run next, where their number is what costs."""
