@@ -1,0 +1,1 @@
+"""Small consensus protocols, each with its own way around the impossibility of consensus."""
