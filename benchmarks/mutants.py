@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import command
 from checkers.verdict import Kind, Verdict
-from harness.catalogue import Mutant, mutants
+from harness.catalogue import Entry, entries
 from harness.trial import Trial, nearest
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--default-trial", action="store_true", help="whatever the catalogue says")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the run folders there")
     given = parser.parse_args()
-    known = {m.name: (system, m) for system, entries in mutants().items() for m in entries}
+    known = {mutant.name: mutant for mutant in entries()}
     for name in given.only or ():
         if name not in known:
             parser.error(f"no mutant {name!r}. {nearest(name, known)}")
@@ -36,16 +36,16 @@ def main() -> None:
     caught = 0
     with command.place(given.keep) as place:
         for name in given.only or known:
-            system, mutant = known[name]
+            mutant = known[name]
             workload = Trial().workload if given.default_trial else mutant.workload
-            words = ["--system", system, "--mutant", name, "--workload", workload]
+            words = ["--system", mutant.system, "--mutant", name, "--workload", workload]
             caught += hunt(place, mutant, words, given)
     wanted = len(given.only or known)
     print(f"\n{caught} of {wanted} caught within {given.runs} runs of {given.time_limit:g} s")
     sys.exit(caught != wanted)
 
 
-def hunt(place: Path, mutant: Mutant, words: list[str], given: argparse.Namespace) -> bool:
+def hunt(place: Path, mutant: Entry, words: list[str], given: argparse.Namespace) -> bool:
     took_s = 0.0
     outcomes = []
     for number in range(1, given.runs + 1):
@@ -64,7 +64,7 @@ def hunt(place: Path, mutant: Mutant, words: list[str], given: argparse.Namespac
     return False
 
 
-def _row(mutant: Mutant, words: list[str], caught: str, took_s: float, by: str) -> None:
+def _row(mutant: Entry, words: list[str], caught: str, took_s: float, by: str) -> None:
     print(f"{mutant.name:<24} {words[-1]:<10} {caught:<9} {took_s:>7.1f}  {by}", flush=True)
 
 
