@@ -1,5 +1,7 @@
 # make demo [MUTANT=name]   the main job: five Paxos nodes, broken and judged
 # make test                 lint, types, import contract and all tests
+# make swarm [SEEDS=n]      the unbroken reference through so many simulated runs
+# make mutants [ARGS=...]   every broken reference hunted by every scheduler, and a page of it
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
@@ -7,7 +9,8 @@ ENGINE := checkers/engine
 CARGO := cargo --quiet
 RUST := $(shell find $(ENGINE)/src -name '*.rs') $(ENGINE)/Cargo.toml $(ENGINE)/Cargo.lock
 
-.PHONY: demo test test-engine lint lint-engine bench clean system-packages
+SEEDS ?= 2000
+.PHONY: demo test swarm mutants test-engine lint lint-engine bench clean system-packages
 
 demo: $(READY)
 	@$(BIN)/antipaxos run $(if $(MUTANT),--mutant $(MUTANT)) $(ARGS)
@@ -37,6 +40,13 @@ test-engine:
 	@if command -v cargo >/dev/null; then (cd $(ENGINE) && $(CARGO) test --locked) && \
 	  $(BIN)/python -c 'from checkers.linearizability import engine; assert engine.available(), engine.describe()'; \
 	else echo 'No cargo: the engine in $(ENGINE) is not tested.'; fi
+
+swarm: $(READY)
+	$(BIN)/antipaxos simulate --seeds $(SEEDS)
+
+mutants: $(READY)
+	@mkdir -p antipaxos-runs
+	$(BIN)/antipaxos mutants --html antipaxos-runs/mutants.html $(ARGS)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

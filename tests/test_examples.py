@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.settle import settle
 from tests.command import Command
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -19,6 +20,13 @@ RUNS = {
     ("own-system", "reads=majority"): VALID,
     ("node-js", ""): INVALID,
     ("node-js", "log=synced"): VALID,
+    ("own-machine", ""): INVALID,
+    ("own-machine", "answers=durable"): VALID,
+}
+# Those that are no trial of the command, and who runs them.
+ELSEWHERE = {
+    "flp": "tests/harness/exploration/test_explore_command.py",
+    "hypothesis": "tests/harness/strategies/test_trials.py",
 }
 NO_NODE_JS = shutil.which("node") is None
 
@@ -58,6 +66,25 @@ def test_the_bug_of_an_example_is_found_and_its_cure_is_not_blamed(
     assert (code, run.out.split(maxsplit=1)[0]) == RUNS[example, option], run.out + run.err
     assert "all seen in effect" in run.out
     assert "ended by itself" not in run.out
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*/")), ids=lambda p: p.name)
+def test_an_example_is_explained_and_run(example: Path) -> None:
+    """What no test runs will rot, and what nobody explains is no example."""
+    runs = [runs for runs in RUNS if runs[0] == example.name]
+    elsewhere = ELSEWHERE.get(example.name)
+
+    assert (example / "README.md").is_file()
+    assert runs or elsewhere
+    if elsewhere:
+        assert example.name in (EXAMPLES.parent / elsewhere).read_text()
+
+
+def test_the_example_of_a_trial_settles() -> None:
+    """The file that the first page shows; to run it takes half a minute."""
+    trial = settle(EXAMPLES / "trial.yaml", {"cluster": "simulated"})
+
+    assert ("log", "simulated") == (trial.workload, trial.cluster)
 
 
 @pytest.mark.parametrize("program", sorted(EXAMPLES.rglob("register.*")), ids=lambda p: p.name)

@@ -14,6 +14,7 @@ ROWS = {
     cells[0].strip(): [cell.strip() for cell in cells[1:]]
     for line in (ROOT / "docs" / "theory.md").read_text().splitlines()
     if (cells := line.strip("|").split("|"))[0].strip().startswith("T")
+    and cells[0].strip()[1:].isdigit()
 }
 TESTS = {
     name
@@ -27,8 +28,8 @@ def names(cell: str) -> list[str]:
 
 
 def test_every_statement_has_a_row() -> None:
-    """T1 to T29, in order."""
-    assert [f"T{n}" for n in range(1, 30)] == list(ROWS)
+    """T1 to T40, in order."""
+    assert [f"T{n}" for n in range(1, 41)] == list(ROWS)
 
 
 @pytest.mark.parametrize("number", ROWS)
@@ -49,5 +50,5 @@ def test_every_mutant_stands_in_a_row() -> None:
 
 @pytest.mark.parametrize("number", [n for n in ROWS if int(n[1:]) >= 10 and n != "T29"])
 def test_statements_of_the_algorithm_have_tests_named_after_them(number: str) -> None:
-    """T10 to T28: the test's name begins with the statement's number."""
+    """From T10 on the test's name begins with the statement's number."""
     assert any(t.startswith(f"test_{number.lower()}_") for t in names(ROWS[number][2]))
