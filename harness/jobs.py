@@ -72,7 +72,13 @@ class _Worker(Generic[S, T]):
         self._process: BaseProcess = _CONTEXT.Process(
             target=_serve, args=(theirs, work), daemon=True
         )
-        self._process.start()
+        # Held back until the child ignores it: a Ctrl-C that met it in its imports would have it
+        # end with a traceback. Ours comes as soon as the child is on its way.
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
         theirs.close()
 
     def give(self, todo: deque[tuple[int, S]]) -> None:
@@ -95,6 +101,7 @@ class _Worker(Generic[S, T]):
 
 def _serve(connection: Connection, work: Callable[[S], T]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the one who asked
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     with contextlib.suppress(EOFError, OSError):
         while True:
             connection.send(work(connection.recv()))
