@@ -59,12 +59,12 @@ def test_a_case_is_complete_and_as_asked(case: Case) -> None:
 def test_a_failure_shrinks_to_little_and_can_be_kept(tmp_path: Path) -> None:
     """A node that answers from its own copy is caught by a write and at most a read beside those of
     the end, on few nodes; the case is a file that fails again."""
-    found = find(trials(system=REPLICA, max_operations=10, max_faults=2), fails, settings=FIND)
+    found = find(trials(system=REPLICA, max_operations=10, max_faults=5), fails, settings=FIND)
 
     assert found.script is not None
     assert found.faults is not None
     assert len(found.script.load) <= 2
-    assert len(found.faults.faults()) <= 1
+    assert len(found.faults.faults()) <= 2
     assert 3 == found.trial.nodes
     write(tmp_path / "case.json", found)
     assert fails(read(tmp_path / "case.json"))
