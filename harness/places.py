@@ -176,9 +176,9 @@ class SimulatedPlace:
 
 # The places by the name of their cluster, and what may be wrong with its options.
 CLUSTERS: dict[str, Callable[[dict[str, str]], list[str]]] = {
-    "local": lambda given: [
-        f"the local cluster has no options, got {', '.join(sorted(given))}" for _ in [1] if given
-    ],
+    "local": lambda given: (
+        [f"the local cluster has no options, got {', '.join(sorted(given))}"] if given else []
+    ),
     "simulated": mistakes_of,
 }
 

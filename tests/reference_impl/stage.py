@@ -39,6 +39,15 @@ def versus(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("mutant", [name, None], ids=[name, "reference"])
 
 
+# What random runs show of a mutant besides, and its schedule here does not.
+BY_CHANCE = {
+    "accepts-once": {"p1"},
+    "answers-first": {"ballot-unique", "promise-kept"},
+    "forgets-last-record": {"promise-kept"},
+    "names-first": {"p1"},
+}
+
+
 class Stage:
     """Five nodes of the mutant, or of the reference (None), with `options` as in system.yaml."""
 
@@ -223,5 +232,5 @@ class Stage:
             assert found == set()
         else:
             named = {m.name: set(m.caught_by) for m in CATALOGUE}[self.mutant]
-            # Each name was seen in some run; a schedule need not show all of them at once.
-            assert named & found, f"{self.mutant} broke {sorted(found)} only"
+            named -= BY_CHANCE.get(self.mutant, set())
+            assert named <= found, f"{self.mutant} broke {sorted(found)} only"
