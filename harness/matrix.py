@@ -30,11 +30,9 @@ from harness import swarm
 from harness.cases import Case
 from harness.catalogue import Entry
 from harness.clock import NS_PER_S, cpu_ns
-from harness.contracts import EnvironmentTrouble
-from harness.loop import ClientBug, GeneratorError
 from harness.search.schedulers import SCHEDULERS
 from harness.shrink import NotFailing, shrink
-from harness.simulation.loop import Stalled
+from harness.simulate import CANNOT_RUN
 from harness.swarm import Found, Result, Troubled
 
 SEEDS_APART = 100_000  # between the first seeds of two hunts: neither gets to those of the other
@@ -190,7 +188,7 @@ def make_small(asked: Shrink) -> Small | None:
     """None where it cannot be done: the table then has a gap, and the failure stands as it is."""
     try:
         came = shrink(asked.case, asked.law, asked.limit_s)
-    except (NotFailing, EnvironmentTrouble, ClientBug, GeneratorError, Stalled):
+    except (NotFailing, *CANNOT_RUN):
         return None
     return Small(asked.law, came.before, came.after)
 

@@ -39,12 +39,9 @@ from checkers.laws import Laws as LawsChecker
 from harness import smaller
 from harness.cases import Case
 from harness.clock import NS_PER_S, monotonic_ns
-from harness.contracts import EnvironmentTrouble
 from harness.fingerprint import fingerprint
-from harness.loop import ClientBug, GeneratorError
-from harness.simulate import Simulated, simulate
+from harness.simulate import CANNOT_RUN, Simulated, simulate
 from harness.simulation.choices import MACHINE
-from harness.simulation.loop import Stalled
 from harness.smaller import Counts, counts
 
 T = TypeVar("T")
@@ -217,7 +214,7 @@ class _Shrinker:
         trial = msgspec.structs.replace(case.trial, check_time_limit_s=limit_s)
         try:
             simulated = simulate(msgspec.structs.replace(case, trial=trial))
-        except (EnvironmentTrouble, ClientBug, GeneratorError, Stalled):
+        except CANNOT_RUN:
             return None  # it cannot be carried out: something else is wrong with it
         return simulated.deliveries if breaks(simulated, self._law) else None
 

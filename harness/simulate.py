@@ -21,7 +21,7 @@ import msgspec
 from checkers.compose import check_all
 from checkers.coverage import Coverage
 from checkers.history import History, Operation
-from checkers.trace import read_lines
+from checkers.trace import TraceError, read_lines
 from checkers.verdict import Checker, Recording, Verdict
 from harness.cases import Case
 from harness.clock import Clock, sleep
@@ -30,11 +30,12 @@ from harness.disruption import Disruption
 from harness.generators import Generator, stagger, time_limit
 from harness.generators.script import script_of, scripted
 from harness.live import FINAL_LIMIT_S, WATCHDOG_FACTOR
-from harness.loop import Loop
+from harness.loop import ClientBug, GeneratorError, Loop
 from harness.places import SimulatedPlace
 from harness.settle import expected, plan
 from harness.simulation.choices import Given
 from harness.simulation.cluster import SimulatedCluster
+from harness.simulation.loop import Stalled
 from harness.simulation.world import Observer
 from harness.store.journal import MemoryJournal
 from harness.systems import system
@@ -44,6 +45,9 @@ from harness.worldlog import WorldEvent
 from nemesis.capabilities import refusals
 from nemesis.ledger import NoEntries
 from nemesis.schedule import Schedule
+
+# Why a run, or its judging, comes to nothing: never by the system's behaviour.
+CANNOT_RUN = (EnvironmentTrouble, ClientBug, GeneratorError, Stalled, TraceError)
 
 
 class Simulated(msgspec.Struct, frozen=True, kw_only=True):

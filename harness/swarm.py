@@ -22,16 +22,12 @@ from typing import Any
 
 import msgspec
 
-from checkers.trace import TraceError
 from checkers.verdict import Kind, Verdict
 from harness.cases import Case
 from harness.clock import NS_PER_S, monotonic_ns
-from harness.contracts import EnvironmentTrouble
 from harness.fingerprint import Fingerprint, fingerprint
-from harness.loop import ClientBug, GeneratorError
 from harness.settle import read_settings, settle
-from harness.simulate import Simulated, Watcher, simulate
-from harness.simulation.loop import Stalled
+from harness.simulate import CANNOT_RUN, Simulated, Watcher, simulate
 from harness.trial import Trial
 
 # Packages of faults that a correct system survives, whatever is drawn with them.
@@ -190,7 +186,7 @@ def watched(case: Case, watcher: Watcher | None) -> tuple[Result, Simulated | No
     try:
         simulated = simulate(case, watcher=watcher)
         verdict = simulated.verdict()
-    except (EnvironmentTrouble, ClientBug, GeneratorError, Stalled, TraceError) as wrong:
+    except CANNOT_RUN as wrong:
         return Troubled(seed, case, str(wrong)), None
     return result(simulated, verdict, (monotonic_ns() - began_ns) / NS_PER_S), simulated
 
