@@ -9,6 +9,9 @@ Rules
    final heal that found everything well, or not at all.
 3. The final heal is a nemesis operation without an id whose `intended` is `{"final": true}`. Other
    operations without an id (foreign histories) tell nothing and are passed over.
+4. Some faults act on traffic and show in what was counted of it. Where nothing flowed at first (a
+   majority was dead just then), the count over the whole life of the fault, which its undoing
+   tells, says that it acted.
 """
 
 from __future__ import annotations
@@ -18,6 +21,15 @@ from typing import Any
 import msgspec
 
 from checkers.history import History, Operation
+
+# What is counted of the frames that a fault acted on.
+COUNTED = {
+    "lose": "dropped",
+    "duplicate": "duplicated",
+    "reorder": "reordered",
+    "corrupt": "corrupted",
+    "throttle": "delayed",
+}
 
 
 class FaultInterval(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +115,15 @@ def _interval(
         intended=announced.value.get("intended"),
         applied=result.get("applied"),
         observed=result.get("observed"),
-        in_effect=result.get("in_effect") is True,
+        in_effect=result.get("in_effect") is True or _acted(announced.f, undoing[1:]),
         started_at=announced.index,
         ended_at=None if end is None else end.index,
     )
+
+
+def _acted(kind: str, undone: list[Operation]) -> bool:
+    """Rule 4."""
+    observed = undone[0].value.get("observed") if undone else None
+    frames = observed.get("frames") if isinstance(observed, dict) else None
+    count = frames.get(COUNTED.get(kind)) if isinstance(frames, dict) else None
+    return isinstance(count, int) and count > 0

@@ -2,35 +2,35 @@
 
 Rules
 1. What a node should be is the sum of the open faults: dead while one holds it dead (kill,
-   lose-unsynced, corrupt-disk), else paused while one pauses it, else running. Undoing one fault
-   leaves the others in force, and starts whoever died of it and is held dead by none: nodes may
-   die of a full disk too.
-2. While its disk is full a node may run or be dead; either is no trouble of another fault.
-3. A node that does not run again after its disk was corrupted on purpose is lost, not ill: it is
+   lose-unsynced, corrupt-disk, truncate-disk, remove-member), else paused while one pauses it, else
+   running. Undoing one fault leaves the others in force, and starts whoever died of it and is held
+   dead by none: nodes may die of a full or failing disk too.
+2. While its disk is full or failing a node may run or be dead; either is no trouble of another
+   fault.
+3. A node that does not run again after its disk was damaged on purpose is lost, not ill: it is
    right to refuse damaged storage. Healing does without it, and says so.
-4. Every call to the cluster has a time limit.
+4. Other options are given by a polite restart, which also starts nodes that another fault holds
+   dead or paused: these are put back at once.
+5. Every call to the cluster has a time limit.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from types import UnionType
 from typing import Any, TypeVar
 
 import msgspec
 
 from harness.clock import Clock, sleep
+from harness.probes import CALL_LIMIT_S, Measured, Probes, limited
 from nemesis import evidence, symptoms
 from nemesis.capabilities import (
     Breakable,
-    ClockReading,
-    DiskReading,
     ProcessState,
-    TraitorReading,
     needs,
 )
-from nemesis.evidence import Evidence, Readings
+from nemesis.evidence import Evidence
 from nemesis.faults import (
     Betray,
     ClientFault,
@@ -38,39 +38,34 @@ from nemesis.faults import (
     CorruptDisk,
     DeadlyFault,
     DiskFault,
+    FailDisk,
     Fault,
     FillDisk,
     Hold,
     Link,
     LinkFault,
+    MemberFault,
     NodeFault,
     Partition,
     Pause,
     ProcessFault,
     SlowDisk,
+    TraitorFault,
+    TruncateDisk,
+    VersionFault,
     link_names,
     struck,
     tag,
 )
 from nemesis.targets import View
 
-CALL_LIMIT_S = 10.0  # for one call to the cluster, probes included
-LEADERS_LIMIT_S = 1.0  # paused nodes do not answer; a scene must not wait long for them
+POLITE_LIMIT_S = 30.0  # for one that waits for votes, or for nodes to stop in their own time
 HONEST_S = 0.05  # how long a node must have told no lie
 
 T = TypeVar("T")
+Damage = CorruptDisk | TruncateDisk
+Ailment = FillDisk | FailDisk  # of disks: nodes may die of them, or live with them
 Kinds = type[Fault] | UnionType  # as isinstance takes them
-
-
-class Measured(msgspec.Struct, frozen=True):
-    """What probes showed at one moment: of what was asked, and of what the cluster offers."""
-
-    states: dict[str, ProcessState] = {}
-    links: Readings = {}
-    disks: dict[str, DiskReading] = {}
-    clocks: dict[str, ClockReading] = {}
-    traitors: dict[str, TraitorReading] = {}
-    clients: int = 0
 
 
 class Open(msgspec.Struct):
@@ -91,36 +86,37 @@ class Breaker:
         self.open: dict[int, Open] = {}
         self._cluster = cluster
         self._clock = clock
-        self._damaged: set[str] = set()  # whose disks were corrupted on purpose
+        self._probes = Probes(cluster)
+        self._damaged: set[str] = set()  # whose disks were damaged on purpose
 
     async def view(self, *, leaders: bool) -> View:
         """The cluster as targets see it; who leads is asked only where it matters."""
         return View(
             nodes=self._cluster.nodes,
-            leaders=await self._leaders() if leaders else (),
-            states=await self._states(),
+            leaders=await self._probes.leaders() if leaders else (),
+            states=await self._probes.states(),
             cut=frozenset(self._links_under(Partition | Hold)),
             damaged=frozenset(self._damaged),
         )
 
     async def before(self, fault: Fault) -> Measured:
         """What the effect of the fault will be compared with."""
-        return Measured() if isinstance(fault, ProcessFault) else await self._measured(fault)
+        return Measured() if isinstance(fault, ProcessFault) else await self._probes.measured(fault)
 
     async def apply(self, fault: Open) -> None:
         """Raises what the cluster raises, and TimeoutError; then it may be in force in part."""
         applied = fault.applied
-        if isinstance(applied, CorruptDisk):
+        if isinstance(applied, Damage):
             self._damaged.update(applied.nodes)
-        await limited(self._applied(fault.id, applied))
+        await limited(self._applied(fault), _limit_s(applied))
 
     async def undo(self, fault: Open) -> None:
         """Idempotent. Raises as `apply` does."""
-        await limited(self._undone(fault))
+        await limited(self._undone(fault), _limit_s(fault.applied))
 
     async def effect(self, fault: Open) -> Evidence:
         """Is the fault, which was applied, in force?"""
-        applied, now = fault.applied, await self._measured(fault.applied)
+        applied, now = fault.applied, await self._probes.measured(fault.applied)
         if isinstance(applied, LinkFault):
             return evidence.of_links(applied, fault.before.links, now.links)
         if isinstance(applied, ProcessFault):
@@ -131,64 +127,75 @@ class Breaker:
             return symptoms.of_clocks(applied, fault.before.clocks, now.clocks)
         if isinstance(applied, ClientFault):
             return symptoms.of_clients(fault.before.clients, now.clients)
+        if isinstance(applied, MemberFault):
+            return symptoms.of_members(applied, now.members, now.states)
+        if isinstance(applied, VersionFault):
+            return symptoms.of_versions(applied, now.versions)
         return symptoms.of_traitors(applied, fault.before.traitors, now.traitors)
 
     async def absence(self, fault: Open) -> Evidence:
         """Is the fault, which was undone, gone?"""
-        applied, now = fault.applied, await self._measured(fault.applied)
+        applied, now = fault.applied, await self._probes.measured(fault.applied)
         if isinstance(applied, LinkFault):
             busy = self._links_under(LinkFault, fault)
             free = [link for link in applied.links if link not in busy]
             return evidence.of_healing(applied, free, fault.before.links, now.links)
-        if isinstance(applied, FillDisk):
-            return _both(self._as_wanted(fault, now.states), self._freed(fault, applied, now))
         if isinstance(applied, SlowDisk):
             return self._freed(fault, applied, now)
-        if isinstance(applied, ProcessFault | DiskFault):
-            return self._as_wanted(fault, now.states)
         if isinstance(applied, ClockFault):
             nodes = self._free_of(ClockFault, fault)
             return symptoms.of_right_clocks(nodes, now.clocks, on_the_way=True)
         if isinstance(applied, ClientFault):
             return Evidence(in_effect=True, observed={})  # others have taken their places
-        await sleep(self._clock, HONEST_S)
-        later = await self._measured(applied)
-        return symptoms.of_honesty(self._free_of(Betray, fault), now.traitors, later.traitors)
+        if isinstance(applied, TraitorFault):
+            await sleep(self._clock, HONEST_S)
+            later = await self._probes.measured(applied)
+            return symptoms.of_honesty(self._free_of(Betray, fault), now.traitors, later.traitors)
+        wanted = self._as_wanted(fault, now.states)
+        if isinstance(applied, Ailment):
+            return _both(wanted, self._freed(fault, applied, now))
+        if isinstance(applied, MemberFault):
+            nodes = self._free_of(MemberFault, fault)
+            return _both(wanted, symptoms.of_return(nodes, now.members))
+        if isinstance(applied, VersionFault):
+            nodes, before = self._free_of(VersionFault, fault), fault.before.versions
+            return _both(wanted, symptoms.of_former_versions(applied, nodes, before, now.versions))
+        return wanted
 
     async def wholeness(self) -> Evidence:
         """Does every node run that is not lost, is every link open, every disk free, every clock
         right?"""
-        states, links = await self._states(), await self._links()
+        states, links = await self._probes.states(), await self._probes.links()
         shut = [link for link, reading in links.items() if not reading.reachable]
         lost = [node for node, state in states.items() if self._is_lost(node, state)]
         ill = {n: s for n, s in states.items() if s != "running" and n not in lost}
-        full = [node for node, disk in (await self._disks()).items() if disk.full]
-        clocks = await self._clocks()
+        disks = await self._probes.disks()
+        full = [node for node, disk in disks.items() if disk.full]
+        failing = [node for node, disk in disks.items() if disk.failing > 0]
+        out = [node for node, is_one in (await self._probes.members()).items() if not is_one]
+        clocks = await self._probes.clocks()
         wrong = [node for node, clock in clocks.items() if not symptoms.is_right(clock)]
         seen: dict[str, Any] = {
             "states": ill,
             "unreachable": list(link_names(shut)),
             "links": len(links),
         }
-        if lost:
-            seen["lost"] = lost
-        if full:
-            seen["full"] = full
+        seen |= _named(lost=lost, full=full, failing=failing, strangers=out)
         if wrong:
             seen["clocks"] = symptoms.of_right_clocks(wrong, clocks).observed["clocks"]
-        return Evidence(not (ill or shut or full or wrong), seen)
+        return Evidence(not (ill or shut or full or failing or out or wrong), seen)
 
     async def revive(self) -> None:
         """Also what no fault of ours paused or ended: final reads want every node."""
         processes = self._cluster.processes
         if processes is None:
             return
-        states = await self._states()
+        states = await self._probes.states()
         await limited(processes.resume([n for n, s in states.items() if s == "paused"]))
         await limited(processes.restart([n for n, s in states.items() if s == "dead"]))
 
-    async def _applied(self, id_: int, fault: Fault) -> None:
-        cluster = self._cluster
+    async def _applied(self, opened: Open) -> None:
+        id_, fault, cluster = opened.id, opened.applied, self._cluster
         if isinstance(fault, LinkFault):
             await _offered(cluster.network, fault).apply(id_, fault)
         elif isinstance(fault, Pause):
@@ -201,6 +208,11 @@ class Breaker:
             await _offered(cluster.clocks, fault).apply(id_, fault)
         elif isinstance(fault, ClientFault):
             await _offered(cluster.clients, fault).crash(fault.share)
+        elif isinstance(fault, MemberFault):
+            await _offered(cluster.members, fault).apply(id_, fault)
+        elif isinstance(fault, VersionFault):
+            await _offered(cluster.versions, fault).apply(id_, fault)
+            await self._put_back(opened)
         else:
             await _offered(cluster.traitors, fault).apply(id_, fault)
 
@@ -214,7 +226,12 @@ class Breaker:
             await _offered(cluster.traitors, applied).undo(fault.id)
         elif isinstance(applied, DiskFault):
             await _offered(cluster.disks, applied).undo(fault.id)
-        if isinstance(applied, ProcessFault | DiskFault) and not isinstance(applied, SlowDisk):
+        elif isinstance(applied, MemberFault):
+            await _offered(cluster.members, applied).undo(fault.id)
+        elif isinstance(applied, VersionFault):
+            await _offered(cluster.versions, applied).undo(fault.id)
+            await self._put_back(fault)
+        if isinstance(applied, ProcessFault | Ailment | DeadlyFault):
             await self._moved(fault)
 
     async def _moved(self, fault: Open) -> None:
@@ -229,6 +246,15 @@ class Breaker:
         if stalled:  # a new process knows nothing of the pause that its predecessor was under
             await processes.pause(stalled)
 
+    async def _put_back(self, fault: Open) -> None:
+        """Its nodes run anew: those that other faults hold dead or paused must not."""
+        wanted, processes = self._wanted(fault), self._cluster.processes
+        dead = [node for node, state in wanted.items() if state == "dead"]
+        paused = [node for node, state in wanted.items() if state == "paused"]
+        if processes is not None:
+            await processes.kill(dead)
+            await processes.pause(paused)
+
     def _wanted(self, without: Open) -> dict[str, ProcessState]:
         """What the nodes of a fault should be by the others that are open."""
         dead = self._nodes_under(DeadlyFault, without)
@@ -241,12 +267,12 @@ class Breaker:
     def _as_wanted(self, fault: Open, states: Mapping[str, ProcessState]) -> Evidence:
         """Are the nodes of a fault, which was undone, what they should be?"""
         wanted = self._wanted(fault)
-        full = self._nodes_under(FillDisk, fault)
+        ailing = self._nodes_under(Ailment, fault)
         dead = [n for n, s in wanted.items() if s != "dead" and states.get(n) == "dead"]
         lost = [n for n in dead if self._is_lost(n, "dead")]
-        if isinstance(fault.applied, CorruptDisk):
+        if isinstance(fault.applied, Damage):
             lost = []  # the end of this very fault is asked for, and it has not come to one
-        excused = {*lost, *(n for n in dead if n in full)}
+        excused = {*lost, *(n for n in dead if n in ailing)}
         expected = {n: s for n, s in wanted.items() if n not in excused}
         found = evidence.of_states(expected, states)
         observed = found.observed | ({"lost": lost} if lost else {})
@@ -255,7 +281,7 @@ class Breaker:
     def _is_lost(self, node: str, state: ProcessState | None) -> bool:
         return node in self._damaged and state == "dead"
 
-    def _freed(self, fault: Open, applied: FillDisk | SlowDisk, now: Measured) -> Evidence:
+    def _freed(self, fault: Open, applied: Ailment | SlowDisk, now: Measured) -> Evidence:
         nodes = self._free_of(type(applied), fault)
         return symptoms.of_freed_disks(applied, nodes, fault.before.disks, now.disks)
 
@@ -276,62 +302,21 @@ class Breaker:
         of_kind = [f for f in faults if isinstance(f, kind) and isinstance(f, LinkFault)]
         return {link for fault in of_kind for link in fault.links}
 
-    async def _measured(self, fault: Fault) -> Measured:
-        """What tells about a fault of this kind."""
-        match needs(fault):
-            case "network":
-                return Measured(links=await self._links())
-            case "processes":
-                return Measured(states=await self._states())
-            case "disks":
-                return Measured(states=await self._states(), disks=await self._disks())
-            case "clocks":
-                return Measured(clocks=await self._clocks())
-            case "traitors":
-                return Measured(traitors=await self._traitors())
-            case "clients":
-                return Measured(clients=await self._clients())
 
-    async def _leaders(self) -> tuple[str, ...]:
-        try:
-            return await limited(self._cluster.leaders(), LEADERS_LIMIT_S)
-        except TimeoutError:
-            return ()  # then nobody is known to lead, and the resolved fault says so
-
-    async def _states(self) -> dict[str, ProcessState]:
-        processes = self._cluster.processes
-        return {} if processes is None else await limited(processes.states())
-
-    async def _links(self) -> Readings:
-        network = self._cluster.network
-        return {} if network is None else await limited(network.measure())
-
-    async def _disks(self) -> dict[str, DiskReading]:
-        disks = self._cluster.disks
-        return {} if disks is None else await limited(disks.measure())
-
-    async def _clocks(self) -> dict[str, ClockReading]:
-        clocks = self._cluster.clocks
-        return {} if clocks is None else await limited(clocks.measure())
-
-    async def _traitors(self) -> dict[str, TraitorReading]:
-        traitors = self._cluster.traitors
-        return {} if traitors is None else await limited(traitors.measure())
-
-    async def _clients(self) -> int:
-        clients = self._cluster.clients
-        return 0 if clients is None else await limited(clients.measure())
-
-
-async def limited(call: Awaitable[T], limit_s: float = CALL_LIMIT_S) -> T:
-    async with asyncio.timeout(limit_s):
-        return await call
+def _limit_s(fault: Fault) -> float:
+    restarts = isinstance(fault, ClockFault) and fault.clock == "monotonic"
+    polite = restarts or isinstance(fault, MemberFault | VersionFault)
+    return POLITE_LIMIT_S if polite else CALL_LIMIT_S
 
 
 def _offered(capability: T | None, fault: Fault) -> T:
     if capability is None:
         raise ValueError(f"this cluster offers no {needs(fault)} to break, as {tag(fault)} needs")
     return capability
+
+
+def _named(**ills: list[str]) -> dict[str, list[str]]:
+    return {ill: nodes for ill, nodes in ills.items() if nodes}
 
 
 def _both(one: Evidence, other: Evidence) -> Evidence:

@@ -1,4 +1,5 @@
-"""Carries out a schedule of faults against a cluster, with evidence, and heals whatever happens.
+"""Carries out a schedule of faults against a cluster, with evidence, and heals whatever happens. A
+script may take the place of the schedule: it decides when a fault starts and ends.
 
 Rules
 1. For each start, in this order: journal the intent, resolve it against the cluster of that moment,
@@ -31,6 +32,7 @@ from nemesis.faults import Fault, Pause, tag, undo_name
 from nemesis.ledger import Entries
 from nemesis.resolution import Resolved, asks_leaders, describe, resolve
 from nemesis.schedule import Schedule, Step
+from nemesis.targets import View
 
 Journal = Callable[[str, Any, Literal["info"]], None]  # f, value, type
 
@@ -39,6 +41,7 @@ HEAL_LIMIT_S = 5.0  # for everything to run and to be reachable at the end
 PROBE_EVERY_S = 0.05
 
 FINAL = {"final": True}
+GONE = Evidence(in_effect=True, observed={})
 INTERRUPTED = Evidence(in_effect=False, observed={"interrupted": True})
 
 
@@ -60,6 +63,7 @@ class Disruption:
         self._ledger = ledger
         self._clock = clock
         self._origin_ns = 0
+        self._last_id = max((step.id for step in schedule.steps), default=0)
         self._done: list[Step] = []
         self._troubles: list[str] = []
         self._turn = asyncio.Lock()  # of the schedule's steps; a freeze never gives it back
@@ -81,19 +85,40 @@ class Disruption:
         duration_s = max(self._schedule.duration_s, *(s.at_s for s in self._done), 0.0)
         return Schedule(round(duration_s, 9), self._schedule.seed, tuple(self._done))
 
-    async def run(self) -> None:
-        """Carry out the schedule from now on and heal at its end, or as soon as it is cancelled."""
+    async def run(self, script: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Carry out the schedule from now on, or a script in its place, which calls `begin` and
+        `end`; heal when that is over, or as soon as it is cancelled."""
         self._origin_ns = self._clock.now_ns()
         try:
-            for step in self._schedule.steps:
-                await self._until(step.at_s)
-                async with self._turn:
-                    await self._take(step)
-            await self._until(self._schedule.duration_s)
+            await (self._follow_schedule if script is None else script)()
             async with self._turn:
                 self._healing = True
         finally:
             await self.heal()
+
+    async def _follow_schedule(self) -> None:
+        for step in self._schedule.steps:
+            await self._until(step.at_s)
+            async with self._turn:
+                await self._take(step)
+        await self._until(self._schedule.duration_s)
+
+    async def begin(self, fault: Fault) -> tuple[int, Evidence]:
+        """Start a fault that stands in no schedule; its id, and what was measured. One that raised
+        is not in effect, and is undone by then."""
+        async with self._turn:
+            self._last_id += 1
+            return self._last_id, await self._start(self._last_id, fault)
+
+    async def end(self, id_: int) -> Evidence:
+        """Undo what `begin` started; in effect: it is gone. Idempotent."""
+        async with self._turn:
+            fault = self._breaker.open.get(id_)
+            return GONE if fault is None else await self._stop(fault)
+
+    async def view(self, *, leaders: bool) -> View:
+        """The cluster as targets see it now."""
+        return await self._breaker.view(leaders=leaders)
 
     async def freeze(self) -> None:
         """Pause every node, and carry out nothing more of the schedule; until `run` is cancelled,
@@ -102,8 +127,8 @@ class Disruption:
         if self._healing:
             return
         await self._turn.acquire()
-        number = 1 + max((step.id for step in self._schedule.steps), default=0)
-        await self._start(number, Pause(target="all"))
+        self._last_id += 1
+        await self._start(self._last_id, Pause(target="all"))
 
     async def _take(self, step: Step) -> None:
         if step.fault is not None:
@@ -140,7 +165,7 @@ class Disruption:
         self._troubles += left
         return left
 
-    async def _start(self, id_: int, intended: Fault) -> None:
+    async def _start(self, id_: int, intended: Fault) -> Evidence:
         told: dict[str, Any] = {"id": id_, "intended": _plain(intended)}
         self._note(tag(intended), told)
         found = INTERRUPTED
@@ -158,8 +183,9 @@ class Disruption:
             self._note(tag(intended), {**told, **_told(found)})
         if "error" in found.observed and id_ in self._breaker.open:
             await self._stop(self._breaker.open[id_])
+        return found
 
-    async def _stop(self, fault: Open) -> None:
+    async def _stop(self, fault: Open) -> Evidence:
         name = undo_name(fault.applied)
         told = {"id": fault.id, "intended": _plain(fault.intended)}
         self._note(name, told)
@@ -176,6 +202,7 @@ class Disruption:
         finally:
             told = {**told, "applied": _plain(fault.applied)}
             self._note(name, {**told, **_told(found)})
+        return found
 
     async def _resolved(self, id_: int, intended: Fault) -> Resolved:
         view = await self._breaker.view(leaders=asks_leaders(intended))
@@ -244,6 +271,8 @@ def _ills(found: Evidence) -> list[str]:
     ills = [f"node {node} is {state}" for node, state in seen.get("states", {}).items()]
     ills += [f"link {link} is not open" for link in seen.get("unreachable", ())]
     ills += [f"the disk of {node} is full" for node in seen.get("full", ())]
+    ills += [f"the disk of {node} fails" for node in seen.get("failing", ())]
+    ills += [f"node {node} is no member" for node in seen.get("strangers", ())]
     ills += [
         f"the clock of {node} is {clock['offset_ms']:+.0f} ms off, at rate {clock['rate']:g}"
         for node, clock in seen.get("clocks", {}).items()
@@ -252,7 +281,7 @@ def _ills(found: Evidence) -> list[str]:
 
 
 _LOST = (
-    "{} did not run again after its disk was corrupted: it counts as lost, and the system is "
+    "{} did not run again after its disk was damaged: it counts as lost, and the system is "
     "judged on the other nodes"
 )
 

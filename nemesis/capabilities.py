@@ -22,14 +22,18 @@ from nemesis.faults import (
     Fault,
     Link,
     LinkFault,
+    MemberFault,
     ProcessFault,
     TraitorFault,
+    VersionFault,
     tag,
 )
 from nemesis.resolution import describe, nodes_min, problems
 from nemesis.schedule import Schedule
 
-Capability = Literal["network", "processes", "disks", "clocks", "clients", "traitors"]
+Capability = Literal[
+    "network", "processes", "disks", "clocks", "clients", "traitors", "members", "versions"
+]
 
 ProcessState = Literal["running", "paused", "dead"]
 
@@ -54,24 +58,30 @@ class LinkReading(msgspec.Struct, frozen=True, omit_defaults=True):
 class DiskReading(msgspec.Struct, frozen=True):
     """What the disk of a node is like, measured, whether the node runs or not.
 
-    `full`: a write of a probe fails now. `sync_ms`: how long a sync of a probe takes now. `lost`
-    and `corrupted` count records since the cluster started: those that a power failure took, and
-    those whose bits were flipped.
+    `full`: a write of a probe finds no room now. `sync_ms`: how long a sync of a probe takes now.
+    `failing`: the share of a probe's operations that fail now with an input/output error. Since the
+    cluster started: `lost` and `corrupted` count the records that a power failure took and those
+    whose bits were flipped, `truncated` the bytes that were cut off the ends of files.
     """
 
     full: bool
     sync_ms: float
     lost: int
     corrupted: int
+    truncated: int = 0
+    failing: float = 0.0
 
 
 class ClockReading(msgspec.Struct, frozen=True):
     """What the clock of a node shows, measured against the time of the cluster. `offset_ms`: how
     far it is ahead (negative: behind). `rate`: what it gains of a second that passes now: 1.0 if
-    it is right, 1.1 if it is a tenth too fast, 0.0 while it stands still."""
+    it is right, 1.1 if it is a tenth too fast, 0.0 while it stands still. `monotonic_ms`: how far
+    the monotonic clock is ahead, where that is another one; None where a node has one clock for
+    everything."""
 
     offset_ms: float
     rate: float
+    monotonic_ms: float | None = None
 
 
 class TraitorReading(msgspec.Struct, frozen=True):
@@ -171,6 +181,38 @@ class Traitors(Protocol):
     async def measure(self) -> dict[str, TraitorReading]: ...
 
 
+class Members(Protocol):
+    """A cluster that offers members offers processes too: who is to run again is started through
+    them."""
+
+    async def apply(self, id: int, fault: MemberFault) -> None:  # noqa: A002
+        """The nodes are no members on return, dead, and their disks empty. Raises where the system
+        refuses (a quorum would be lost, say), and then they are what they were."""
+        ...
+
+    async def undo(self, id: int) -> None:  # noqa: A002
+        """They are members again, on empty disks; starting them is another order."""
+        ...
+
+    async def measure(self) -> dict[str, bool]:
+        """Is the node a member, as the majority of the nodes that answer say?"""
+        ...
+
+
+class Versions(Protocol):
+    async def apply(self, id: int, fault: VersionFault) -> None:  # noqa: A002
+        """On return the nodes run with the options of the fault."""
+        ...
+
+    async def undo(self, id: int) -> None:  # noqa: A002
+        """They run with their former options, unless the fault stays."""
+        ...
+
+    async def measure(self) -> dict[str, dict[str, str]]:
+        """The options with which each node was started last."""
+        ...
+
+
 class Breakable(Protocol):
     """The side of a cluster that the nemesis sees."""
 
@@ -194,6 +236,12 @@ class Breakable(Protocol):
 
     @property
     def traitors(self) -> Traitors | None: ...
+
+    @property
+    def members(self) -> Members | None: ...
+
+    @property
+    def versions(self) -> Versions | None: ...
 
     async def leaders(self) -> tuple[str, ...]:
         """The nodes that believe they lead now, asked from them; empty if none or unknown."""
@@ -235,7 +283,7 @@ def refusals(schedule: Schedule, cluster: Breakable) -> list[str]:
 def _missing(fault: Fault, cluster: Breakable) -> Capability | None:
     """What the cluster would have to offer, and does not."""
     wanted: list[Capability] = [needs(fault)]
-    if isinstance(fault, DiskFault):
+    if isinstance(fault, DiskFault | MemberFault):
         wanted.append("processes")  # which start the nodes that died of it
     return next((capability for capability in wanted if getattr(cluster, capability) is None), None)
 
@@ -264,6 +312,8 @@ _NEEDS: tuple[tuple[Any, Capability], ...] = (
     (ClockFault, "clocks"),
     (ClientFault, "clients"),
     (TraitorFault, "traitors"),
+    (MemberFault, "members"),
+    (VersionFault, "versions"),
 )
 
 _LACKING: dict[Capability, str] = {
@@ -272,13 +322,17 @@ _LACKING: dict[Capability, str] = {
     "processes": "processes that can be signalled, which this cluster does not "
     "offer: use a cluster that owns its nodes (local), or packages without it (partitions, links)",
     "disks": "disks that can fail, which this cluster does not offer: use "
-    "--cluster simulated, or packages without it (crashes, chaos)",
+    "--cluster simulated or namespaces, or packages without it (crashes, chaos)",
     "clocks": "clocks that can be set, which this cluster does not offer: use "
-    "--cluster simulated, or packages without it (pauses, chaos)",
+    "--cluster simulated or namespaces, or packages without it (pauses, chaos)",
     "clients": "clients that can be ended from outside, which this cluster does not "
     "offer: use --cluster simulated, or packages without it (clients, chaos)",
     "traitors": "nodes that can be made to lie, which this cluster does not offer: "
     "use --cluster simulated with failure=byzantine, or packages without it (links, chaos)",
+    "members": "a system whose members can be changed, on a cluster of real hosts: use one that "
+    "has a membership (etcd) with --cluster namespaces, or packages without it (crashes)",
+    "versions": "nodes that can be started with other options, which this cluster does not offer: "
+    "use --cluster namespaces, or packages without it (crashes)",
 }
 
 

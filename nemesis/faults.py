@@ -140,6 +140,25 @@ class CorruptDisk(_Fault, frozen=True, tag="corrupt-disk"):
     nodes: tuple[str, ...] = ()
 
 
+class TruncateDisk(_Fault, frozen=True, tag="truncate-disk"):
+    """The nodes die, and the last `bytes` of the file that each wrote last are gone: a file system
+    that forgot an end which it had called durable. Undone by starting them; one that sees the
+    damage and refuses to start is lost, and right."""
+
+    target: str = "expendable"
+    bytes: int = 100
+    nodes: tuple[str, ...] = ()
+
+
+class FailDisk(_Fault, frozen=True, tag="fail-disk"):
+    """Each read, write and sync fails with an input/output error with `probability`. Undone by
+    mending the disk and starting the nodes that died of it."""
+
+    target: str = "one"
+    probability: float = 0.2
+    nodes: tuple[str, ...] = ()
+
+
 class FillDisk(_Fault, frozen=True, tag="fill-disk"):
     """Writes fail from now on. Undone by freeing the disk and starting the nodes that died of
     it."""
@@ -158,12 +177,17 @@ class SlowDisk(_Fault, frozen=True, tag="slow-disk"):
 
 class SkewClock(_Fault, frozen=True, tag="skew-clock"):
     """The clocks jump by `offset_ms` at once and from then on gain `drift` (0.1: a tenth more than
-    passes; -0.1: a tenth less). A clock never goes back: it stands still until the time that it
-    shows has come. Undone by setting it right, in the same way."""
+    passes; -0.1: a tenth less). Undone by setting them right, in the same way.
+
+    `clock`: what time of day it is (wall), or how much time passes (monotonic). On a real host the
+    wall clock does go back, and the monotonic one takes offsets only, by restarting the nodes. A
+    simulated node has one clock, whichever is named, which never goes back: it stands still until
+    the time that it shows has come."""
 
     target: str = "one"
     offset_ms: float = 0.0
     drift: float = 0.0
+    clock: Literal["wall", "monotonic"] = "wall"
     nodes: tuple[str, ...] = ()
 
 
@@ -184,20 +208,40 @@ class Betray(_Fault, frozen=True, tag="betray"):
     nodes: tuple[str, ...] = ()
 
 
+class RemoveMember(_Fault, frozen=True, tag="remove-member"):
+    """The nodes are voted out by the system's own means, then stopped and wiped. Undone by adding
+    them as new members and starting them on empty disks."""
+
+    target: str = "one"
+    nodes: tuple[str, ...] = ()
+
+
+class Upgrade(_Fault, frozen=True, tag="upgrade"):
+    """The nodes are stopped politely and started with `options` over those of the trial: another
+    version, another setting. With `stays` nothing is undone; else they go back in the same way."""
+
+    target: str = "one"
+    options: dict[str, str] = {}
+    stays: bool = True
+    nodes: tuple[str, ...] = ()
+
+
 # By what they need of a cluster (see capabilities).
 LinkFault = Partition | Slow | Lose | Duplicate | Reorder | Throttle | Hold | Corrupt
 ProcessFault = Kill | Pause
-DiskFault = LoseUnsynced | CorruptDisk | FillDisk | SlowDisk
+DiskFault = LoseUnsynced | CorruptDisk | TruncateDisk | FillDisk | FailDisk | SlowDisk
 ClockFault = SkewClock
 ClientFault = CrashClients
 TraitorFault = Betray
+MemberFault = RemoveMember
+VersionFault = Upgrade
 
 # By what they strike: a LinkFault has `links`, a NodeFault has `nodes`, a ClientFault neither.
-NodeFault = ProcessFault | DiskFault | ClockFault | TraitorFault
+NodeFault = ProcessFault | DiskFault | ClockFault | TraitorFault | MemberFault | VersionFault
 Fault = LinkFault | NodeFault | ClientFault
 
 # These hold their nodes dead until they are undone.
-DeadlyFault = Kill | LoseUnsynced | CorruptDisk
+DeadlyFault = Kill | LoseUnsynced | CorruptDisk | TruncateDisk | RemoveMember
 
 
 def slowness_ms(fault: Slow, random: Random) -> float:
@@ -228,11 +272,22 @@ def inverse(fault: Fault, id: int) -> Undo:  # noqa: A002 - the ledger's word
     return Undo(id, undo_name(fault), struck(fault))
 
 
+_UNDOING = {
+    "pause": "resume",
+    "hold": "release",
+    "fill-disk": "free",
+    "remove-member": "add-member",
+    "upgrade": "downgrade",
+}
+
+
 def undo_name(fault: Fault) -> str:
     """What undoing the fault is called in histories and ledgers."""
-    if isinstance(fault, DeadlyFault):
+    if isinstance(fault, Upgrade) and fault.stays:
+        return "keep"
+    if isinstance(fault, DeadlyFault) and tag(fault) not in _UNDOING:
         return "restart"
-    return {"pause": "resume", "hold": "release", "fill-disk": "free"}.get(tag(fault), "heal")
+    return _UNDOING.get(tag(fault), "heal")
 
 
 def struck(fault: Fault) -> tuple[str, ...]:

@@ -7,8 +7,10 @@ Rules
 3. `default` must expose a consensus implementation that breaks one rule of Paxos, within three
    runs of half a minute on five nodes. Each of its slots exists because some broken promise shows
    only there; the story of each scene says which.
-4. A correct system stays VALID under every package but `byzantine`, which goes beyond what Paxos
-   assumes, on purpose. `everything` needs a cluster that offers all but damage and treason.
+4. A correct system stays VALID under every package but `byzantine` and `truncation`, which go
+   beyond what Paxos assumes, on purpose. `everything` needs a cluster that offers all its faults,
+   so what few clusters or systems offer has packages of its own. Upgrades have none: which options
+   are to change only the writer of a schedule knows.
 """
 
 from __future__ import annotations
@@ -168,10 +170,24 @@ _CLIENT_CRASHES: Deck = (
     (worlds.CLIENTS_AND_LEADER_CRASH,),
 )
 
+_IO_ERRORS: Deck = (
+    (worlds.LEADER_DISK_FAILS,),
+    (worlds.MINORITY_DISKS_FAIL, worlds.DISKS_FAIL),
+)
+
+_MONOTONIC_CLOCKS: Deck = ((worlds.LEADER_UPTIME_AHEAD,), (worlds.ONE_UPTIME_BEHIND,))
+
+_MEMBERS: Deck = ((worlds.LEADER_REPLACED,), (worlds.MEMBER_REPLACED,))
+
 _CORRUPTION: Deck = (
     (worlds.CORRUPTED,),
     (worlds.CORRUPTED_WIDELY,),
     (worlds.CORRUPTED_THEN_LEADER_LOST,),
+)
+
+_TRUNCATION: Deck = (
+    (worlds.TRUNCATED,),
+    (worlds.TRUNCATED_THEN_LEADER_LOST,),
 )
 
 _BYZANTINE: Deck = (
@@ -192,6 +208,8 @@ PACKAGES: dict[str, Package] = {
         ),
         Package("partitions", "Every shape of cut, the leader often in it.", (_PARTITIONS,)),
         Package("crashes", "Nodes are killed, up to all of them, and come back.", (_CRASHES,)),
+        Package("rolling", "One node after the other restarts.", (((scenes.ROLLING_RESTARTS,),),)),
+        Package("blackout", "All nodes die at once and come back.", (((scenes.BLACKOUT,),),)),
         Package("pauses", "Nodes stop and go on as if nothing had happened.", (_PAUSES,)),
         Package("links", "Slow, lossy, duplicating, reordering, throttled links.", (_LINKS,)),
         Package("clients", "Clients are cut from nodes that are otherwise well.", (_CLIENTS,)),
@@ -206,7 +224,18 @@ PACKAGES: dict[str, Package] = {
             "Power fails and takes what was not synced; disks are slow or full.",
             ((*_POWER, *_SLOW_DISKS, *_FULL_DISKS),),
         ),
+        Package("io-errors", "Reads, writes and syncs of disks fail by chance.", (_IO_ERRORS,)),
         Package("clocks", "Clocks jump, drift apart and stand still.", (_CLOCKS,)),
+        Package(
+            "monotonic-clocks",
+            "The clocks that count how much time passes jump, across a restart.",
+            (_MONOTONIC_CLOCKS,),
+        ),
+        Package(
+            "members",
+            "Members are voted out, and come back as new ones with empty disks.",
+            (_MEMBERS,),
+        ),
         Package("holds", "Links keep their messages and let them go late, in order.", (_HOLDS,)),
         Package(
             "storm",
@@ -221,6 +250,12 @@ PACKAGES: dict[str, Package] = {
             (_CORRUPTION,),
         ),
         Package(
+            "truncation",
+            "A disk forgets the end of what it had called durable. Paxos does not stand this, nor "
+            "claims to: a correct implementation may be INVALID.",
+            (_TRUNCATION,),
+        ),
+        Package(
             "byzantine",
             "Nodes lie and messages are altered. Paxos does not stand this, nor claims to: expect "
             "INVALID of a correct implementation.",
@@ -228,8 +263,8 @@ PACKAGES: dict[str, Package] = {
         ),
         Package(
             "everything",
-            "Chaos, disks, clocks, holds and client crashes, many at a time: all that a correct "
-            "implementation stands.",
+            "Chaos, disks, clocks, holds and client crashes, many at a time: a correct "
+            "implementation stands it all.",
             (
                 (*_DEFAULT, *_CLIENTS, *_FLAPPING, *_POWER, *_FULL_DISKS, *_HOLDS),
                 (*_LINKS, *_PAUSES[1:2], *_SLOW_DISKS, *_CLOCKS, *_CLIENT_CRASHES),

@@ -26,6 +26,7 @@ from nemesis.faults import (
     CorruptDisk,
     CrashClients,
     Duplicate,
+    FailDisk,
     Fault,
     FillDisk,
     Hold,
@@ -34,14 +35,18 @@ from nemesis.faults import (
     LinkFault,
     Lose,
     LoseUnsynced,
+    MemberFault,
     NodeFault,
     Partition,
     Pause,
+    RemoveMember,
     Reorder,
     SkewClock,
     Slow,
     SlowDisk,
     Throttle,
+    TruncateDisk,
+    Upgrade,
     struck,
     tag,
 )
@@ -53,7 +58,7 @@ FAULTS: dict[str, type[Fault]] = {
     for t in (
         *(Partition, Slow, Lose, Duplicate, Reorder, Throttle, Hold, Corrupt),
         *(Kill, Pause, LoseUnsynced, CorruptDisk, FillDisk, SlowDisk, SkewClock),
-        *(CrashClients, Betray),
+        *(CrashClients, Betray, TruncateDisk, FailDisk, RemoveMember, Upgrade),
     )
 }
 
@@ -115,6 +120,8 @@ def nodes_min(fault: Fault) -> int:
     least = 1 if target is None else targets.nodes_min(target)
     if isinstance(fault, Partition):
         return max(least, topologies.find(fault.topology).nodes_min)
+    if isinstance(fault, MemberFault):
+        return max(least, 3)  # who is left must be a majority of whom there was
     return max(least, 2) if isinstance(fault, LinkFault) else least
 
 
@@ -194,6 +201,8 @@ def _wrong_shape(fault: Fault, nodes: Sequence[str]) -> list[str]:
             )
     if isinstance(fault, SkewClock) and fault.offset_ms == 0 and fault.drift == 0:
         found.append("neither offset_ms nor drift is given: this would leave the clocks right")
+    if isinstance(fault, Upgrade) and not fault.options:
+        found.append("no options are given: the nodes would run on as they are (kill restarts)")
     if isinstance(fault, ClientFault):
         return found
     wrong = targets.problem(fault.target, nodes)
@@ -208,6 +217,7 @@ def _wrong_numbers(fault: Fault) -> list[str]:
         "window_ms": (0.0, 60_000.0),
         "bytes_per_s": (1.0, 1e12),
         "records": (1, 1_000_000),
+        "bytes": (1, 1e12),
         "offset_ms": (-60_000.0, 60_000.0),
         "drift": (-0.9, 10.0),  # slower than a tenth is a pause
         "share": (0.0, 1.0),

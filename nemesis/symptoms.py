@@ -1,4 +1,5 @@
-"""Evidence of faults of disks, clocks, clients and traitors, judged as `evidence` judges links.
+"""Evidence of faults of disks, clocks, clients, traitors, members and versions, judged as
+`evidence` judges links.
 
 Rules
 1. A power failure shows in dead nodes. What it took is told and not asked for: a system that syncs
@@ -9,6 +10,8 @@ Rules
    failure to heal it; it is told as lost (see harness.breaker).
 4. Silence proves honesty only while messages flow; so two readings are compared, and a node that
    sends nothing between them passes.
+5. A node is a member or not by what a majority of those that answer says. Where none answers,
+   nothing is known of anybody, which proves neither.
 """
 
 from __future__ import annotations
@@ -23,14 +26,20 @@ from nemesis.faults import (
     ClockFault,
     CorruptDisk,
     DiskFault,
+    FailDisk,
     FillDisk,
     LoseUnsynced,
+    MemberFault,
     SlowDisk,
+    TruncateDisk,
+    VersionFault,
 )
 
 DiskReadings = Mapping[str, DiskReading]
 ClockReadings = Mapping[str, ClockReading]
 TraitorReadings = Mapping[str, TraitorReading]
+Memberships = Mapping[str, bool]
+Versions = Mapping[str, Mapping[str, str]]
 
 CLOCK_SHARE = 0.5
 CLOCK_OFF_MS = 10.0  # a clock within this of the right time is right; probes are no better
@@ -46,30 +55,43 @@ def of_disks(
         return Evidence(in_effect=False, observed={"unread": unread})
     match fault:
         case LoseUnsynced():
-            seen = {node: states.get(node, "unknown") for node in fault.nodes}
+            dead, seen = _dead(fault.nodes, states)
             lost = {node: now[node].lost - before[node].lost for node in fault.nodes}
-            return Evidence(set(seen.values()) == {"dead"}, {"states": seen, "lost": lost})
+            return Evidence(dead, {"states": seen, "lost": lost})
         case CorruptDisk():
-            seen = {node: states.get(node, "unknown") for node in fault.nodes}
+            dead, seen = _dead(fault.nodes, states)
             hurt = {node: now[node].corrupted - before[node].corrupted for node in fault.nodes}
-            effect = set(seen.values()) == {"dead"} and min(hurt.values()) > 0
-            return Evidence(effect, {"states": seen, "corrupted": hurt})
+            return Evidence(dead and min(hurt.values()) > 0, {"states": seen, "corrupted": hurt})
+        case TruncateDisk():
+            dead, seen = _dead(fault.nodes, states)
+            gone = {node: now[node].truncated - before[node].truncated for node in fault.nodes}
+            return Evidence(dead and min(gone.values()) > 0, {"states": seen, "truncated": gone})
         case FillDisk():
             full = {node: now[node].full for node in fault.nodes}
             return Evidence(all(full.values()), {"full": full})
+        case FailDisk():
+            failing = {node: round(now[node].failing, 3) for node in fault.nodes}
+            return Evidence(all(now[node].failing > 0 for node in failing), {"failing": failing})
     middle_ms = median(now[node].sync_ms for node in fault.nodes)
     effect = middle_ms >= fault.mean_ms * SLOW_SHARE_EXPONENTIAL
     return Evidence(effect, {"median_sync_ms": round(middle_ms, 3), "disks": len(fault.nodes)})
 
 
 def of_freed_disks(
-    fault: FillDisk | SlowDisk, expected: Collection[str], before: DiskReadings, now: DiskReadings
+    fault: FillDisk | FailDisk | SlowDisk,
+    expected: Collection[str],
+    before: DiskReadings,
+    now: DiskReadings,
 ) -> Evidence:
-    """Of the undoing: the disks of the `expected` nodes have room, or their speed, again."""
+    """Of the undoing: the disks of the `expected` nodes have room, work, or have their speed
+    again."""
     read = {node: now[node] for node in expected if node in now}
     if isinstance(fault, FillDisk):
         full = [node for node in expected if node not in read or read[node].full]
         return Evidence(not full, {"full": full})
+    if isinstance(fault, FailDisk):
+        failing = [node for node in expected if node not in read or read[node].failing > 0]
+        return Evidence(not failing, {"failing": failing})
     least_ms = fault.mean_ms * SLOW_SHARE
     slow = [
         node
@@ -102,7 +124,8 @@ def of_right_clocks(
 
 
 def is_right(clock: ClockReading) -> bool:
-    return abs(clock.offset_ms) <= CLOCK_OFF_MS and abs(clock.rate - 1.0) <= RATE_OFF
+    off_ms = max(abs(clock.offset_ms), abs(clock.monotonic_ms or 0.0))
+    return off_ms <= CLOCK_OFF_MS and abs(clock.rate - 1.0) <= RATE_OFF
 
 
 def of_clients(crashed_before: int, crashed: int) -> Evidence:
@@ -124,6 +147,52 @@ def of_honesty(
     return Evidence(not any(lies.values()), {"lies": lies})
 
 
+def of_members(fault: MemberFault, now: Memberships, states: Mapping[str, str]) -> Evidence:
+    """Of a removal: the nodes are dead, and no members."""
+    dead, seen = _dead(fault.nodes, states)
+    members = _memberships(fault.nodes, now)
+    out = bool(fault.nodes) and all(is_one is False for is_one in members.values())
+    return Evidence(dead and out, {"states": seen, "members": members})
+
+
+def of_return(expected: Collection[str], now: Memberships) -> Evidence:
+    """Of the undoing: the `expected` nodes are members."""
+    members = _memberships(expected, now)
+    return Evidence(all(members.values()), {"members": members})
+
+
+def of_versions(fault: VersionFault, now: Versions) -> Evidence:
+    """Of a concrete upgrade: each of the nodes was last started with its options."""
+    shown = {node: _picked(fault.options, now.get(node, {})) for node in fault.nodes}
+    effect = bool(shown) and all(options == fault.options for options in shown.values())
+    return Evidence(effect, {"options": shown})
+
+
+def of_former_versions(
+    fault: VersionFault, expected: Collection[str], before: Versions, now: Versions
+) -> Evidence:
+    """Of the undoing, where there is one: none of the `expected` nodes still has the options of
+    the fault, unless it had them before."""
+    shown = {node: _picked(fault.options, now.get(node, {})) for node in expected}
+    anew = [n for n in shown if _picked(fault.options, before.get(n, {})) != fault.options]
+    gone = all(shown[node] != fault.options for node in anew)
+    return Evidence(fault.stays or gone, {"options": shown})
+
+
+def _dead(nodes: Collection[str], states: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
+    seen = {node: states.get(node, "unknown") for node in nodes}
+    return set(seen.values()) == {"dead"}, seen
+
+
+def _memberships(nodes: Collection[str], now: Memberships) -> dict[str, bool | None]:
+    """None where nothing is known."""
+    return {node: now.get(node) for node in nodes}
+
+
+def _picked(names: Collection[str], options: Mapping[str, str]) -> dict[str, str]:
+    return {name: options[name] for name in names if name in options}
+
+
 def _lies(nodes: Collection[str], before: TraitorReadings, now: TraitorReadings) -> dict[str, int]:
     read = [node for node in nodes if node in before and node in now]
     return {node: now[node].lies - before[node].lies for node in read}
@@ -131,10 +200,17 @@ def _lies(nodes: Collection[str], before: TraitorReadings, now: TraitorReadings)
 
 def _skewed(fault: ClockFault, before: ClockReading, now: ClockReading) -> bool:
     set_back = fault.offset_ms < 0 and now.rate == 0
-    moved_ms = now.offset_ms - before.offset_ms
+    moved_ms = _offset_ms(fault, now) - _offset_ms(fault, before)
     gained = now.rate - (before.rate or 1.0)  # of one that stood still nothing is known
     jumped = set_back or _shows(fault.offset_ms, moved_ms)
     return jumped and (set_back or _shows(fault.drift, gained))
+
+
+def _offset_ms(fault: ClockFault, clock: ClockReading) -> float:
+    """Of the clock that the fault means."""
+    if fault.clock == "monotonic" and clock.monotonic_ms is not None:
+        return clock.monotonic_ms
+    return clock.offset_ms
 
 
 def _shows(ordered: float, measured: float) -> bool:
@@ -147,8 +223,11 @@ def _waits(clock: ClockReading) -> bool:
 
 
 def _told(now: ClockReadings, nodes: Collection[str]) -> dict[str, dict[str, float]]:
-    return {
-        node: {"offset_ms": round(now[node].offset_ms, 3), "rate": round(now[node].rate, 6)}
-        for node in nodes
-        if node in now
-    }
+    return {node: _numbers(now[node]) for node in nodes if node in now}
+
+
+def _numbers(clock: ClockReading) -> dict[str, float]:
+    told = {"offset_ms": round(clock.offset_ms, 3), "rate": round(clock.rate, 6)}
+    if clock.monotonic_ms is not None:
+        told["monotonic_ms"] = round(clock.monotonic_ms, 3)
+    return told

@@ -52,7 +52,8 @@ def links_of(name: str, nodes: Nodes, chosen: Nodes, rng: Random) -> tuple[Link,
     """
     topology = find(name)
     if topology.shapeless:
-        links = _split(nodes, chosen) if topology.targeted else all_links(nodes)
+        links = _split(nodes, chosen) if topology.targeted else []
+        links = links or list(all_links(nodes))  # where all are chosen, nothing else would be cut
         return ordered(_some(links, rng), nodes)
     order = rng.sample(nodes, len(nodes)) if topology.shuffled else list(nodes)
     return ordered(topology.cut(order, chosen), nodes)

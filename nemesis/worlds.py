@@ -1,10 +1,11 @@
-"""Scenes of disks, clocks, held links, crashed clients, damage and treason, for clusters in which
-these can be broken, such as the simulated one. The rules of `scenes` hold for them too.
+"""Scenes of disks, clocks, held links, crashed clients, members, damage and treason, for clusters
+in which these can be broken, such as the simulated one. The rules of `scenes` hold for them too.
 
 Rules
-1. Only the scenes of treason, at the end, go beyond what Paxos assumes. What was synced stays, but
-   on the disks that scenes of damage strike: on fewer than half of the nodes over a whole run, and
-   so that whoever checks what it reads can see it.
+1. Only the scenes of cut logs and of treason, at the end, go beyond what Paxos assumes. What was
+   synced stays, but on the disks that scenes of damage strike: on fewer than half of the nodes over
+   a whole run, and so that whoever checks what it reads can see it. A log whose end is gone looks
+   like one that was never longer: its node has forgotten what it promised, and need not know.
 2. A clock gets at most CLOCK_MS ahead: set right, it stands still for as long, and the calm after
    the scene is longer. One that falls behind is set right by a jump, and may fall behind further.
 
@@ -20,13 +21,16 @@ from nemesis.faults import (
     Corrupt,
     CorruptDisk,
     CrashClients,
+    FailDisk,
     FillDisk,
     Hold,
     Kill,
     LoseUnsynced,
     Partition,
+    RemoveMember,
     SkewClock,
     SlowDisk,
+    TruncateDisk,
 )
 from nemesis.plans import Act, Range, Scene, flap
 from nemesis.scenes import BRIEF_CALM, DEPOSED_S, LONG, LONG_CALM, SHORT, STORY
@@ -96,6 +100,61 @@ DISKS_FULL = Scene(
     story="Nobody can write, so nothing may be chosen; then there is room again.",
     acts=(Act(FillDisk(target="all")),),
     length_s=SHORT,
+    calm_s=LONG_CALM,
+)
+
+LEADER_DISK_FAILS = Scene(
+    name="failing disk of the leader",
+    story="One in five of the leader's reads, writes and syncs fails: what was not synced must not "
+    "count as stored, least of all when the next sync succeeds.",
+    acts=(Act(FailDisk(target="leaders")),),
+    length_s=LONG,
+    calm_s=(0.8, 1.4),
+)
+MINORITY_DISKS_FAIL = Scene(
+    name="failing disks of a minority",
+    story="As many nodes as may meet an error now and then; the others go on.",
+    acts=(Act(FailDisk(target="minority", probability=0.05)),),
+    calm_s=(0.8, 1.4),
+)
+DISKS_FAIL = Scene(
+    name="failing disks",
+    story="Every node meets an error sooner or later: whoever gives up must have promised nothing "
+    "that it did not store.",
+    acts=(Act(FailDisk(target="all", probability=0.02)),),
+    length_s=SHORT,
+    calm_s=LONG_CALM,
+)
+
+LEADER_UPTIME_AHEAD = Scene(
+    name="leader's monotonic clock jumps ahead",
+    story="The leader restarts where more time has passed since the machine did: no reading of "
+    "another life, or of another host, means anything to it.",
+    acts=(Act(SkewClock(target="leaders", offset_ms=CLOCK_MS, clock="monotonic")),),
+    length_s=LONG,
+    calm_s=LONG_CALM,
+)
+ONE_UPTIME_BEHIND = Scene(
+    name="a monotonic clock falls behind",
+    story="One node restarts where less time has passed: a deadline that it stored lies far ahead.",
+    acts=(Act(SkewClock(target="one", offset_ms=-CLOCK_MS, clock="monotonic")),),
+    length_s=LONG,
+    calm_s=LONG_CALM,
+)
+
+LEADER_REPLACED = Scene(
+    name="leader replaced",
+    story="The leader is voted out and comes back as a new member with an empty disk: it must not "
+    "count as the one that it was.",
+    acts=(Act(RemoveMember(target="leaders")),),
+    length_s=LONG,
+    calm_s=LONG_CALM,
+)
+MEMBER_REPLACED = Scene(
+    name="member replaced",
+    story="One node is voted out and comes back empty; in between fewer make a quorum.",
+    acts=(Act(RemoveMember(target="one")),),
+    length_s=LONG,
     calm_s=LONG_CALM,
 )
 
@@ -228,6 +287,22 @@ CORRUPTED_THEN_LEADER_LOST = Scene(
     story="The next leader asks for reports, and one of those who answer may read from a damaged "
     "disk.",
     acts=(Act(CorruptDisk(), 0.0, 0.3), Act(Kill(target="leaders"), 0.45, 0.9)),
+    length_s=LONG,
+    calm_s=LONG_CALM,
+)
+
+TRUNCATED = Scene(
+    name="cut log",
+    story="A disk forgets the end of what it had called durable, and its node with it: it may "
+    "promise again what it promised to others. Paxos believes it.",
+    acts=(Act(TruncateDisk(), 0.0, 0.4),),
+    calm_s=(0.8, 1.4),
+)
+TRUNCATED_THEN_LEADER_LOST = Scene(
+    name="cut log, leader lost",
+    story="The next leader asks for reports, and one of those who answer has forgotten what it "
+    "accepted. Paxos believes it.",
+    acts=(Act(TruncateDisk(bytes=1000), 0.0, 0.3), Act(Kill(target="leaders"), 0.45, 0.9)),
     length_s=LONG,
     calm_s=LONG_CALM,
 )

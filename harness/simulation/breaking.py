@@ -31,6 +31,7 @@ from nemesis.faults import (
     CorruptDisk,
     DiskFault,
     Duplicate,
+    FailDisk,
     Fault,
     FillDisk,
     Link,
@@ -43,6 +44,7 @@ from nemesis.faults import (
     Reorder,
     SlowDisk,
     Throttle,
+    TruncateDisk,
     tag,
 )
 
@@ -195,6 +197,11 @@ class SimulatedDisks:
                 case CorruptDisk():
                     node.kill()
                     node.disk.corrupt(fault.records)
+                case TruncateDisk():
+                    node.kill()
+                    node.disk.truncate(fault.bytes)
+                case FailDisk():
+                    node.disk.failing[id] = fault.probability
                 case FillDisk():
                     node.disk.full = True
                 case SlowDisk():
@@ -202,9 +209,10 @@ class SimulatedDisks:
 
     async def undo(self, id: int) -> None:  # noqa: A002
         fault = self._faults.pop(id, None)
-        if isinstance(fault, SlowDisk):
-            for name in fault.nodes:
-                self._world.nodes[name].disk.slow_ms.pop(id, None)
+        for name in fault.nodes if isinstance(fault, SlowDisk | FailDisk) else ():
+            disk = self._world.nodes[name].disk
+            disk.slow_ms.pop(id, None)
+            disk.failing.pop(id, None)
         if isinstance(fault, FillDisk):
             filled = [f for f in self._faults.values() if isinstance(f, FillDisk)]
             still = {name for other in filled for name in other.nodes}
@@ -216,7 +224,10 @@ class SimulatedDisks:
         for name, node in self._world.nodes.items():
             disk = node.disk
             sync_ms = disk.probe_ns() / NS_PER_MS
-            found[name] = DiskReading(disk.full, sync_ms, disk.lost, disk.corrupted)
+            failing = max(disk.failing.values(), default=0.0)
+            found[name] = DiskReading(
+                disk.full, sync_ms, disk.lost, disk.corrupted, disk.truncated, failing
+            )
         return found
 
 

@@ -113,6 +113,18 @@ class SimulatedCluster:
     def traitors(self) -> SimulatedTraitors | None:
         return self._traitors if self._settings.failure == "byzantine" else None
 
+    @property
+    def members(self) -> None:
+        return None
+
+    @property
+    def versions(self) -> None:
+        return None
+
+    @property
+    def notices(self) -> Sequence[str]:
+        return ()
+
     def address(self, node: str) -> Address:
         return address(node)
 

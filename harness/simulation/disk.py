@@ -8,7 +8,10 @@ Rules
 2. A sync takes its time, and covers everything that waited when it began.
 3. A full disk takes nothing more, and a node that was refused cannot go on. What was synced stays.
 4. Damage is noticed: records have checksums, and a bad one with good ones behind it was no torn
-   write. The log is refused, and its node is lost.
+   write. The log is refused, and its node is lost. A missing end is not: what is left of a record
+   there looks like a torn write, and is cut off.
+5. A failing disk fails by chance, each sync for itself, and each reading of the log. A node that
+   was refused cannot go on.
 
 Sources: the reference's log (its storage module) has rules 1 and 4; the faults are those of
 nemesis.faults.
@@ -16,6 +19,7 @@ nemesis.faults.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,10 +31,15 @@ _encode = msgspec.msgpack.Encoder().encode
 
 SYNC_LEAST_US = 50
 SYNC_SPREAD_US = 450
+CHANCES = 1_000  # in how many parts a probability is cut
 
 
 class DiskFull(Exception):
-    """No room: the node that wrote cannot go on."""
+    """No room: the node that wrote cannot go on. The message says so."""
+
+
+class DiskFailed(Exception):
+    """An input/output error: the node that met it cannot go on. The message says so."""
 
 
 class Damaged(Exception):
@@ -43,7 +52,8 @@ class Disk:
     def __init__(self, node: str, choices: Choices) -> None:
         self.full = False
         self.slow_ms: dict[int, float] = {}  # the mean of each fault in force, by its id
-        self.lost = self.corrupted = 0
+        self.failing: dict[int, float] = {}  # the probability of each fault in force, by its id
+        self.lost = self.corrupted = self.truncated = 0
         self._records: list[bytes] = []
         self._bad: set[int] = set()  # positions of damaged records
         self._node, self._choices = node, choices
@@ -65,15 +75,23 @@ class Disk:
     def write(self, record: Any) -> None:
         """Durable on return. Raises DiskFull."""
         if self.full:
-            raise DiskFull
+            raise DiskFull("its disk is full")
         self._records.append(_encode(record))
 
     def replace(self, records: Sequence[Any]) -> None:
         """Durable and whole on return. Raises DiskFull."""
         if self.full:
-            raise DiskFull
+            raise DiskFull("its disk is full")
         self._records = [_encode(record) for record in records]
         self._bad = set()
+
+    def must_work(self) -> None:
+        """Raises DiskFailed where this operation fails; the plainest one does not."""
+        if not self.failing:
+            return
+        works = math.prod(1 - probability for probability in self.failing.values())
+        if self._stream("errors").below(CHANCES) >= round(works * CHANCES):
+            raise DiskFailed("its disk failed")
 
     def survivors(self, waiting: int, power: bool, torn: bool) -> int:
         """How many of `waiting` unsynced records a crash keeps: by chance, from the first on. The
@@ -95,12 +113,22 @@ class Disk:
             self._bad.add(self._stream("damage").below(len(self._records) - 1))
             self.corrupted += 1
 
+    def truncate(self, size: int) -> None:
+        """Cut so many bytes off the end of the log, with every record that loses one."""
+        cut = min(size, sum(map(len, self._records)))
+        self.truncated += cut
+        while cut > 0:
+            cut -= len(self._records.pop())
+        self._bad = {position for position in self._bad if position < len(self._records)}
+
     def _stream(self, kind: str) -> Stream:
         """Made where it is first drawn from, which in most runs is nowhere."""
         return self._choices.stream(f"{self._node} {kind}")
 
     def read(self) -> list[Any]:
-        """What a new life finds. Raises Damaged."""
+        """What a new life finds. Raises Damaged and DiskFailed."""
+        self.must_work()
         if self._bad:
-            raise Damaged(f"record {min(self._bad)} of {len(self._records)} is damaged")
+            where = f"record {min(self._bad)} of {len(self._records)}"
+            raise Damaged(f"its log is damaged: {where} is damaged")
         return [msgspec.msgpack.decode(record) for record in self._records]

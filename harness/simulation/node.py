@@ -42,7 +42,7 @@ from harness.machine import (
     Truncate,
 )
 from harness.simulation.clocks import NodeClock
-from harness.simulation.disk import Damaged, Disk, DiskFull
+from harness.simulation.disk import Damaged, Disk, DiskFailed, DiskFull
 from harness.simulation.fence import Fence
 from harness.simulation.links import Frame, PeerLink
 from harness.simulation.log import WorldLog
@@ -119,8 +119,8 @@ class Node:
         self.death = None
         try:
             stored = self.disk.read()
-        except Damaged as wrong:
-            self._die(f"its log is damaged: {wrong}", blameless=True)
+        except (Damaged, DiskFailed) as wrong:
+            self._die(str(wrong), blameless=True)
             return
         if self._log is not None:
             self._log.add(self.name, "start", records=len(stored))
@@ -289,14 +289,15 @@ class Node:
         self._syncing = False
         done, self._waiting = self._waiting[:covered], self._waiting[covered:]
         try:
+            self.disk.must_work()
             for effect in done:
                 kind = type(effect)
                 if kind is Persist or kind is Truncate:
                     self._write(effect)
                 else:
                     self._durable.append(effect)
-        except DiskFull:
-            self._die("its disk is full", blameless=True)
+        except (DiskFull, DiskFailed) as wrong:
+            self._die(str(wrong), blameless=True)
             return
         except Exception as wrong:  # noqa: BLE001 - a record that cannot be encoded
             self._die_of_effect(wrong)

@@ -107,6 +107,34 @@ def test_one_fault_of_a_kind_in_effect_is_enough() -> None:
     assert gaps(*COVERED[:8], *fault(2, in_effect=False), *undo(2), *call(1, "read")) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "frames", "acted"),
+    [
+        ("duplicate", {"duplicated": 209, "dropped": 0}, True),
+        ("duplicate", {"duplicated": 0, "dropped": 209}, False),
+        ("throttle", {"delayed": 1}, True),
+        ("partition", {"dropped": 209}, False),
+        ("duplicate", "many", False),
+    ],
+)
+def test_what_was_counted_over_its_life_says_that_a_fault_acted(
+    kind: str, frames: Any, acted: bool
+) -> None:
+    """Nothing flowed when it began, so its own probe saw nothing; its undoing tells the count."""
+    ended = {"id": 1, "applied": {}, "observed": {"frames": frames}, "in_effect": True}
+    lines = [
+        *fault(1, kind, in_effect=False),
+        *call(1, "write"),
+        ("nemesis", "info", "heal", {"id": 1}),
+        ("nemesis", "info", "heal", ended),
+        *call(1, "read"),
+    ]
+    sentence = f"No {kind} took effect, of 1 that were applied or attempted."
+    assert ([] if acted else [sentence]) == gaps(
+        *lines, checker=Coverage(operations=("read",), planned=(kind,))
+    )
+
+
 def test_kinds_that_nobody_planned_count_too() -> None:
     """A fault that was ordered by hand and did nothing is a gap as well."""
     kill = [*fault(2, "kill", in_effect=False), *undo(2, "restart")]

@@ -10,10 +10,12 @@ from nemesis.faults import (
     Betray,
     CorruptDisk,
     DiskFault,
+    FailDisk,
     FillDisk,
     LoseUnsynced,
     SkewClock,
     SlowDisk,
+    TruncateDisk,
 )
 
 UNSYNCED = 3  # the records that a power failure takes from each node
@@ -34,12 +36,13 @@ class Host(Protocol):
 
 
 class FakeDisks:
-    """`mortal`: the nodes that die when their disk is full."""
+    """`mortal`: the nodes that die when their disk is full or failing."""
 
     def __init__(self, host: Host) -> None:
         self.held: dict[int, DiskFault] = {}
         self.lost = dict.fromkeys(host.nodes, 0)
         self.corrupted = dict.fromkeys(host.nodes, 0)
+        self.truncated = dict.fromkeys(host.nodes, 0)
         self.mortal: set[str] = set()
         self._host = host
 
@@ -55,8 +58,10 @@ class FakeDisks:
             self.lost[node] += UNSYNCED
         if isinstance(fault, CorruptDisk):
             self.corrupted[node] += fault.records
-        if isinstance(fault, LoseUnsynced | CorruptDisk) or (
-            isinstance(fault, FillDisk) and node in self.mortal
+        if isinstance(fault, TruncateDisk):
+            self.truncated[node] += fault.bytes
+        if isinstance(fault, LoseUnsynced | CorruptDisk | TruncateDisk) or (
+            isinstance(fault, FillDisk | FailDisk) and node in self.mortal
         ):
             self._host.state[node] = "dead"
 
@@ -72,12 +77,17 @@ class FakeDisks:
                 sync_ms=SYNC_MS + sum(f.mean_ms for f in self._of(node, SlowDisk)),
                 lost=self.lost[node],
                 corrupted=self.corrupted[node],
+                truncated=self.truncated[node],
+                failing=sum(f.probability for f in self._of(node, FailDisk)),
             )
             for node in self._host.nodes
         }
 
     def full(self, node: str) -> bool:
         return any(self._of(node, FillDisk))
+
+    def ails(self, node: str) -> bool:
+        return any(self._of(node, FillDisk | FailDisk))
 
     def _of(self, node: str, kind: Any) -> Iterable[Any]:
         return (f for f in self.held.values() if isinstance(f, kind) and node in f.nodes)

@@ -280,7 +280,7 @@ def test_leaders_that_do_not_answer_are_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A question that hangs ends; another node is hit, and a note says so."""
-    monkeypatch.setattr("harness.breaker.LEADERS_LIMIT_S", 0.01)
+    monkeypatch.setattr("harness.probes.LEADERS_LIMIT_S", 0.01)
     cluster = FakeCluster()
     cluster.hanging.add("leaders")
     stage = Stage(tmp_path, cluster, plan(Kill(target="leaders")))

@@ -16,6 +16,7 @@ from nemesis.faults import (
     Corrupt,
     CorruptDisk,
     CrashClients,
+    FailDisk,
     Fault,
     FillDisk,
     Hold,
@@ -23,9 +24,12 @@ from nemesis.faults import (
     LoseUnsynced,
     Partition,
     Pause,
+    RemoveMember,
     SkewClock,
     Slow,
     SlowDisk,
+    TruncateDisk,
+    Upgrade,
     tag,
     undo_name,
 )
@@ -42,6 +46,7 @@ from tests.harness.fake_cluster import (
 )
 
 N1 = ("n1",)
+NEWER = {"version": "2"}
 ANY: tuple[Fault, ...] = (
     *(Hold(target="n1"), Corrupt(), SlowDisk(target="n1"), CrashClients(), Betray(target="n1")),
     *(SkewClock(target="n1", offset_ms=700.0), SkewClock(target="n1,n2", drift=-0.5)),
@@ -52,6 +57,8 @@ ANY: tuple[Fault, ...] = (
         Pause(target="all"),
     ),
     *(Kill(target="leaders"), LoseUnsynced(target="all"), FillDisk(target="n1,n2"), CorruptDisk()),
+    *(TruncateDisk(), FailDisk(target="n2,n3"), RemoveMember(target="n1")),
+    *(Upgrade(target="n1,n2", options=NEWER, stays=False), Upgrade(target="n1", options=NEWER)),
 )
 UNDOINGS = {undo_name(fault) for fault in ANY}
 
@@ -143,7 +150,7 @@ def test_a_node_that_refuses_its_damaged_disk_is_lost_and_the_rest_is_healed(
     assert final["in_effect"] is True
     assert (final["observed"]["lost"], final["observed"]["states"]) == (["n3"], {})
     (notice,) = stage.disruption.troubles
-    assert notice.startswith("n3 did not run again after its disk was corrupted: it counts as lost")
+    assert notice.startswith("n3 did not run again after its disk was damaged: it counts as lost")
     history = History(stage.operations)
     healed = healed_at(history)
     assert healed is not None

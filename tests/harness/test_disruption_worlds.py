@@ -15,12 +15,16 @@ from nemesis.faults import (
     Corrupt,
     CorruptDisk,
     CrashClients,
+    FailDisk,
     Fault,
     FillDisk,
     Hold,
     LoseUnsynced,
+    RemoveMember,
     SkewClock,
     SlowDisk,
+    TruncateDisk,
+    Upgrade,
     tag,
     undo_name,
 )
@@ -44,6 +48,10 @@ NEW: tuple[Fault, ...] = (
     SkewClock(target="n1", offset_ms=700.0),
     CrashClients(share=0.3),
     Betray(target="n1"),
+    TruncateDisk(target="n1", bytes=9),
+    FailDisk(target="n1", probability=0.5),
+    RemoveMember(target="n1"),
+    Upgrade(target="n1", options={"version": "2"}, stays=False),
 )
 
 
@@ -71,6 +79,22 @@ NEW: tuple[Fault, ...] = (
         ),
         (NEW[7], {"crashed": 3}, {}),
         (NEW[8], {"lies": {"n1": 1}}, {"lies": {"n1": 0}}),
+        (
+            NEW[9],
+            {"states": {"n1": "dead"}, "truncated": {"n1": 9}},
+            {"states": {"n1": "running"}},
+        ),
+        (NEW[10], {"failing": {"n1": 0.5}}, {"states": {"n1": "running"}, "failing": []}),
+        (
+            NEW[11],
+            {"states": {"n1": "dead"}, "members": {"n1": False}},
+            {"states": {"n1": "running"}, "members": {"n1": True}},
+        ),
+        (
+            NEW[12],
+            {"options": {"n1": {"version": "2"}}},
+            {"states": {"n1": "running"}, "options": {"n1": {"version": "1"}}},
+        ),
     ],
     ids=[tag(fault) for fault in NEW],
 )
@@ -113,6 +137,10 @@ def test_every_inverse_is_in_the_ledger_before_its_fault(tmp_path: Path) -> None
         ("skew-clock", "heal", N1),
         ("crash-clients", "heal", ("client",)),
         ("betray", "heal", N1),
+        ("truncate-disk", "restart", N1),
+        ("fail-disk", "heal", N1),
+        ("remove-member", "add-member", N1),
+        ("upgrade", "downgrade", N1),
     ]
 
 
@@ -134,6 +162,9 @@ def test_a_cluster_that_only_claims_is_found_out(tmp_path: Path) -> None:
         ("clocks.apply", NEW[6]),
         ("clients.crash", NEW[7]),
         ("traitors.apply", NEW[8]),
+        ("disks.apply", NEW[10]),
+        ("members.apply", NEW[11]),
+        ("versions.apply", NEW[12]),
     ],
 )
 def test_a_fault_that_raises_is_cleaned_up(tmp_path: Path, call: str, fault: Fault) -> None:
@@ -157,7 +188,10 @@ def test_a_fault_that_raises_is_cleaned_up(tmp_path: Path, call: str, fault: Fau
 
 @pytest.mark.parametrize(
     ("capability", "fault"),
-    [("disks", NEW[4]), ("clocks", NEW[6]), ("clients", NEW[7]), ("traitors", NEW[8])],
+    [
+        *(("disks", NEW[4]), ("clocks", NEW[6]), ("clients", NEW[7]), ("traitors", NEW[8])),
+        *(("members", NEW[11]), ("versions", NEW[12])),
+    ],
 )
 def test_what_the_cluster_does_not_offer_is_told_and_breaks_nothing(
     tmp_path: Path, capability: str, fault: Fault

@@ -19,7 +19,9 @@ from nemesis.faults import (
     LoseUnsynced,
     Partition,
     Pause,
+    RemoveMember,
     Slow,
+    Upgrade,
     tag,
 )
 from nemesis.resolution import FAULTS
@@ -43,7 +45,9 @@ class Cluster:
         self.nodes = tuple(f"n{i}" for i in range(1, count + 1))
         self.network = network
         self.processes = processes
-        self.disks, self.clocks, self.clients, self.traitors = rest or (None,) * 4
+        self.disks, self.clocks, self.clients, self.traitors, *more = rest or (None,) * 4
+        self.members: Any = more[0] if more else None
+        self.versions: Any = more[1] if more else None
 
     async def leaders(self) -> tuple[str, ...]:
         raise AssertionError("nobody is asked before the run")
@@ -56,7 +60,7 @@ def of(*faults: Fault) -> Schedule:
 
 def test_a_cluster_that_offers_all_refuses_nothing() -> None:
     """Every package can be played where everything can be broken."""
-    cluster = Cluster(5, *(Offered() for _ in range(6)))
+    cluster = Cluster(5, *(Offered() for _ in range(8)))
     for name in packages.PACKAGES:
         assert refusals(packages.schedule(name, 1, 60.0), cluster) == []
 
@@ -107,10 +111,12 @@ def test_each_fault_needs_one_capability() -> None:
     kinds = {
         "network": "partition slow lose duplicate reorder throttle hold corrupt",
         "processes": "kill pause",
-        "disks": "lose-unsynced corrupt-disk fill-disk slow-disk",
+        "disks": "lose-unsynced corrupt-disk truncate-disk fill-disk fail-disk slow-disk",
         "clocks": "skew-clock",
         "clients": "crash-clients",
         "traitors": "betray",
+        "members": "remove-member",
+        "versions": "upgrade",
     }
     expected = {kind: name for name, listed in kinds.items() for kind in listed.split()}
     assert expected == {kind: needs(fault()) for kind, fault in FAULTS.items()}
@@ -140,6 +146,19 @@ def test_disks_need_someone_to_start_the_nodes() -> None:
     cluster = Cluster(5, Offered(), None, Offered(), *(None,) * 3)
     (reason,) = refusals(of(FillDisk(), LoseUnsynced()), cluster)
     assert reason.startswith("'fill-disk' and 'lose-unsynced' need processes")
+
+
+def test_members_and_versions_are_refused_with_the_remedy() -> None:
+    """What only some systems have, on real hosts, is named; two nodes have no member to spare."""
+    upgrade = Upgrade(options={"version": "2"})
+    reasons = refusals(of(RemoveMember(), upgrade), Cluster(5, Offered(), Offered()))
+    assert ["'remove-member' needs a system", "'upgrade' needs nodes that"] == [
+        " ".join(reason.split()[:4]) for reason in reasons
+    ]
+    assert all("--cluster namespaces" in reason for reason in reasons)
+    pair = Cluster(2, *(Offered() for _ in range(8)))
+    (reason,) = refusals(of(RemoveMember(), upgrade), pair)
+    assert "remove-member one means nothing with fewer than 3 nodes" in reason
 
 
 def test_two_nodes_have_none_to_spare() -> None:

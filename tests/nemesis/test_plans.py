@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemesis import packages, plans
-from nemesis.faults import CorruptDisk, Kill, Partition, Pause, SkewClock, tag
+from nemesis.faults import CorruptDisk, Kill, Partition, Pause, SkewClock, TruncateDisk, tag
 from nemesis.plans import QUIET_END_S, QUIET_START_S, Act, Scene, flap, overlay
 from nemesis.resolution import FAULTS, nodes_min
 from nemesis.schedule import Schedule, Step, mistakes_of
@@ -140,21 +140,26 @@ def kinds_of(name: str) -> set[str]:
     return {kind for deck in decks for slot in deck for scene in slot for kind in scene.kinds()}
 
 
-def test_only_byzantine_goes_beyond_what_paxos_assumes() -> None:
-    """No other package lies or alters messages; damage to disks is in `corruption` alone, and
-    strikes only whoever can be spared."""
+def test_only_byzantine_and_truncation_go_beyond_what_paxos_assumes() -> None:
+    """No other package lies, alters messages or lets disks forget; damage to disks is in
+    `corruption` alone, and both strike only whoever can be spared."""
     for name in packages.PACKAGES:
         assert name == "byzantine" or not kinds_of(name) & {"betray", "corrupt"}
         assert name == "corruption" or "corrupt-disk" not in kinds_of(name)
-    decks = packages.package("corruption").decks
+        assert name == "truncation" or "truncate-disk" not in kinds_of(name)
+    decks = packages.package("corruption+truncation").decks
     acts = [act for deck in decks for slot in deck for scene in slot for act in scene.acts]
-    struck = {act.fault.target for act in acts if isinstance(act.fault, CorruptDisk)}
+    struck = {act.fault.target for act in acts if isinstance(act.fault, CorruptDisk | TruncateDisk)}
     assert struck == {"expendable"}
 
 
 def test_everything_is_every_fault_that_a_correct_system_bears() -> None:
-    """No kind is missing from it but those."""
-    assert set(FAULTS) - kinds_of("everything") == {"betray", "corrupt", "corrupt-disk"}
+    """No kind is missing from it but those beyond, and those that few systems offer; of these but
+    upgrades, each has a package."""
+    beyond = {"betray", "corrupt", "corrupt-disk", "truncate-disk"}
+    rare = {"fail-disk": "io-errors", "remove-member": "members"}
+    assert set(FAULTS) - kinds_of("everything") == beyond | set(rare) | {"upgrade"}
+    assert all(kinds_of(name) == {kind} for kind, name in rare.items())
     assert kinds_of("chaos") < kinds_of("everything")
 
 

@@ -23,10 +23,13 @@ from nemesis.faults import (
     NodeFault,
     Partition,
     Pause,
+    RemoveMember,
     SkewClock,
     Slow,
     SlowDisk,
+    TruncateDisk,
     Undo,
+    Upgrade,
     inverse,
     tag,
 )
@@ -73,10 +76,11 @@ def test_the_inverse_names_what_to_undo(fault: Fault, id_: int) -> None:
     concrete = resolve(fault, VIEW, Random(1)).fault
     undo = inverse(concrete, id_)
     words = {
-        **dict.fromkeys((Kill, LoseUnsynced, CorruptDisk), "restart"),
+        **dict.fromkeys((Kill, LoseUnsynced, CorruptDisk, TruncateDisk), "restart"),
         Pause: "resume",
         Hold: "release",
         FillDisk: "free",
+        RemoveMember: "add-member",
     }
     if isinstance(concrete, CrashClients):
         on: tuple[str, ...] = (CLIENT,)
@@ -171,6 +175,8 @@ def test_leaders_are_asked_only_where_they_matter(fault: Fault, *, asks: bool) -
         (SkewClock(offset_ms=1e6), "offset_ms is 1000000.0, expected a number from -60000"),
         (SkewClock(drift=-1.0), "drift is -1.0, expected a number from -0.9"),
         (CorruptDisk(records=0), "records is 0, expected a number from 1"),
+        (TruncateDisk(bytes=0), "bytes is 0, expected a number from 1"),
+        (Upgrade(), "no options are given"),
         (SlowDisk(mean_ms=-5.0), "slow-disk: mean_ms is -5.0"),
         (CrashClients(share=1.5), "crash-clients: share is 1.5, expected a number from 0 to 1"),
         (FillDisk(nodes=("n9",)), "fill-disk: unknown node 'n9'"),
@@ -185,9 +191,9 @@ def test_a_wrong_fault_is_explained(fault: Fault, sentence: str) -> None:
 
 
 def test_every_fault_of_every_package_is_sound() -> None:
-    """What we ship has no mistakes, and covers all kinds of faults."""
+    """What we ship has no mistakes, and covers all kinds of faults but upgrades."""
     assert [p for fault in EVERY_FAULT for p in problems(fault, FIVE)] == []
-    assert set(FAULTS.values()) == {type(fault) for fault in EVERY_FAULT}
+    assert set(FAULTS.values()) - {Upgrade} == {type(fault) for fault in EVERY_FAULT}
 
 
 def test_a_few_words_say_what_a_fault_is() -> None:

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import typing
+from typing import Literal
+
+import msgspec
 import pytest
 
 from nemesis.capabilities import ClockReading, DiskReading, TraitorReading
-from nemesis.faults import Betray, CorruptDisk, FillDisk, LoseUnsynced, SkewClock, SlowDisk
+from nemesis.faults import (
+    Betray,
+    CorruptDisk,
+    DiskFault,
+    FailDisk,
+    FillDisk,
+    LoseUnsynced,
+    RemoveMember,
+    SkewClock,
+    SlowDisk,
+    TruncateDisk,
+    Upgrade,
+)
 from nemesis.symptoms import (
     is_right,
     of_clients,
     of_clocks,
     of_disks,
+    of_former_versions,
     of_freed_disks,
     of_honesty,
+    of_members,
+    of_return,
     of_right_clocks,
     of_traitors,
+    of_versions,
 )
 
 BOTH = ("n1", "n2")
@@ -48,6 +68,30 @@ def test_damage_is_dead_nodes_with_more_corrupted_records() -> None:
     assert found.observed["corrupted"] == {"n1": 1, "n2": 1}
     assert not of_disks(fault, CALM_DISKS, disks(hurt, CALM), DEAD).in_effect
     assert not of_disks(fault, CALM_DISKS, disks(hurt, hurt), DEAD | {"n1": "running"}).in_effect
+
+
+def test_a_cut_end_is_dead_nodes_with_fewer_bytes() -> None:
+    """Dead is not enough, nor is an end of one of two."""
+    fault = TruncateDisk(nodes=BOTH)
+    cut = msgspec.structs.replace(CALM, truncated=100)
+    found = of_disks(fault, CALM_DISKS, disks(cut, cut), DEAD)
+    assert found.in_effect
+    assert found.observed["truncated"] == {"n1": 100, "n2": 100}
+    assert not of_disks(fault, CALM_DISKS, disks(cut, CALM), DEAD).in_effect
+    assert not of_disks(fault, CALM_DISKS, disks(cut, cut), DEAD | {"n2": "running"}).in_effect
+
+
+def test_a_failing_disk_fails_a_probe_now_and_then() -> None:
+    """All of them must, whether their nodes live or not; afterwards none that nobody else lets
+    fail."""
+    fault = FailDisk(nodes=BOTH, probability=0.5)
+    failing = msgspec.structs.replace(CALM, failing=0.25)
+    assert of_disks(fault, CALM_DISKS, disks(failing, failing), DEAD).in_effect
+    assert not of_disks(fault, CALM_DISKS, disks(failing, CALM), {}).in_effect
+    assert of_freed_disks(fault, BOTH, CALM_DISKS, CALM_DISKS).in_effect
+    left = of_freed_disks(fault, BOTH, CALM_DISKS, disks(failing, CALM))
+    assert (left.in_effect, left.observed) == (False, {"failing": ["n1"]})
+    assert of_freed_disks(fault, ("n2",), CALM_DISKS, disks(failing, CALM)).in_effect
 
 
 def test_a_full_disk_refuses_a_write() -> None:
@@ -84,7 +128,7 @@ def test_a_disk_is_fast_again_or_as_slow_as_it_was() -> None:
 
 def test_an_unread_disk_proves_nothing() -> None:
     """Neither that it is struck nor that it is free; nor does a fault of nobody."""
-    for fault in (LoseUnsynced, CorruptDisk, FillDisk, SlowDisk):
+    for fault in typing.get_args(DiskFault):
         assert not of_disks(fault(nodes=("n9",)), CALM_DISKS, CALM_DISKS, DEAD).in_effect
         assert not of_disks(fault(), CALM_DISKS, CALM_DISKS, DEAD).in_effect
     assert not of_freed_disks(FillDisk(), ("n9",), CALM_DISKS, CALM_DISKS).in_effect
@@ -122,6 +166,59 @@ def test_a_clock_shows_its_offset_and_its_drift(
     found = of_clocks(fault, {"n1": before}, {"n1": now})
     assert found.in_effect is effect
     assert found.observed["clocks"]["n1"] == {"offset_ms": now.offset_ms, "rate": now.rate}
+
+
+@pytest.mark.parametrize(
+    ("clock", "now", "effect"),
+    [
+        ("monotonic", ClockReading(0.0, 1.0, 800.0), True),
+        ("monotonic", ClockReading(800.0, 1.0, 0.0), False),
+        ("wall", ClockReading(800.0, 1.0, 0.0), True),
+        ("wall", ClockReading(0.0, 1.0, 800.0), False),
+        ("monotonic", ClockReading(800.0, 1.0), True),  # one clock for everything
+    ],
+)
+def test_a_skew_shows_in_the_clock_that_it_means(
+    clock: Literal["wall", "monotonic"], now: ClockReading, *, effect: bool
+) -> None:
+    """A node with two clocks shows it in that one, one with a single clock in that; both must be
+    right again."""
+    fault = SkewClock(offset_ms=800.0, clock=clock, nodes=("n1",))
+    before = ClockReading(0.0, 1.0, None if now.monotonic_ms is None else 0.0)
+    assert of_clocks(fault, {"n1": before}, {"n1": now}).in_effect is effect
+    assert is_right(before)
+    assert not is_right(now)
+
+
+def test_a_removed_member_is_dead_and_no_member() -> None:
+    """Both, for each; where nobody answers nothing is known, which proves neither."""
+    fault = RemoveMember(nodes=BOTH)
+    out = {"n1": False, "n2": False, "n3": True}
+    assert of_members(fault, out, DEAD).in_effect
+    assert not of_members(fault, out | {"n2": True}, DEAD).in_effect
+    assert not of_members(fault, out, DEAD | {"n2": "running"}).in_effect
+    assert not of_members(fault, {}, DEAD).in_effect
+    assert of_members(fault, {}, DEAD).observed["members"] == {"n1": None, "n2": None}
+    assert not of_members(RemoveMember(), out, DEAD).in_effect
+    assert of_return(("n3",), out).in_effect
+    assert not of_return(BOTH, out | {"n1": True}).in_effect
+    assert not of_return(BOTH, {}).in_effect
+
+
+def test_an_upgrade_shows_in_the_options_of_the_last_start() -> None:
+    """Those that it names, on every node; undone, the former ones are back, unless it stays."""
+    fault = Upgrade(nodes=BOTH, options={"version": "2"}, stays=False)
+    old, new = {"version": "1", "reads": "log"}, {"version": "2", "reads": "log"}
+    before, now = {"n1": old, "n2": old}, {"n1": new, "n2": new}
+    assert of_versions(fault, now).in_effect
+    assert of_versions(fault, now).observed["options"]["n1"] == {"version": "2"}
+    assert not of_versions(fault, now | {"n2": old}).in_effect
+    assert not of_versions(fault, {"n1": new}).in_effect
+    assert of_former_versions(fault, BOTH, before, before).in_effect
+    assert not of_former_versions(fault, BOTH, before, before | {"n2": new}).in_effect
+    assert of_former_versions(fault, ("n1",), before, before | {"n2": new}).in_effect
+    staying = Upgrade(nodes=BOTH, options={"version": "2"})
+    assert of_former_versions(staying, BOTH, before, now).in_effect
 
 
 def test_every_clock_must_be_read() -> None:

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.simulation.choices import Choices
-from harness.simulation.disk import SYNC_LEAST_US, SYNC_SPREAD_US, Damaged, Disk, DiskFull
+from harness.simulation.disk import (
+    SYNC_LEAST_US,
+    SYNC_SPREAD_US,
+    Damaged,
+    Disk,
+    DiskFailed,
+    DiskFull,
+)
 
 
 def disk(seed: int = 1, **given_: list[int]) -> Disk:
@@ -85,6 +92,43 @@ def test_damage_is_noticed() -> None:
     it.corrupt(1)
     with pytest.raises(Damaged, match="record 1 of 4"):
         it.read()
+
+
+def test_a_cut_log_forgets_its_end_unnoticed() -> None:
+    """Every record that loses a byte is gone, damaged ones too, and what was cut is counted."""
+    it = disk(damage=[2])
+    for record in ("a" * 10, "b" * 10, "c" * 10, "d"):
+        it.write(record)  # each takes a byte more than its letters
+    it.corrupt(1)
+    it.truncate(5)
+    assert (["a" * 10, "b" * 10], 5) == (it.read(), it.truncated)
+    it.truncate(100)
+    assert ([], 5 + 22) == (it.read(), it.truncated)
+
+
+def test_a_failing_disk_fails_by_chance() -> None:
+    """Rule 5: the faults' chances add up, the plainest choice is that it works; asking a disk that
+    does not fail decides nothing."""
+    it = disk()
+    it.must_work()
+    it.failing = {1: 0.5, 2: 0.5}
+    assert 60 < sum(failed(it) for _ in range(100)) < 90
+    plain = disk(errors=[0])
+    plain.failing = {1: 0.99}
+    assert not failed(plain)
+    it.failing = {3: 1.0}
+    with pytest.raises(DiskFailed):
+        it.read()
+    it.failing = {}
+    assert [] == it.read()
+
+
+def failed(it: Disk) -> bool:
+    try:
+        it.must_work()
+    except DiskFailed:
+        return True
+    return False
 
 
 def test_a_sync_takes_its_time_and_a_slow_disk_its_mean() -> None:

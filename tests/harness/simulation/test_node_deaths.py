@@ -77,7 +77,7 @@ def test_a_machine_that_cannot_be_built_is_a_crash() -> None:
 
 
 def test_deaths_that_a_fault_explains_are_no_crashes() -> None:
-    """A full disk, a damaged log."""
+    """A full disk, a failing one, a damaged log."""
     stage = Stage(labelled)
     stage.tell("pp")
     stage.wait()
@@ -86,6 +86,14 @@ def test_deaths_that_a_fault_explains_are_no_crashes() -> None:
     stage.wait()
     assert ("dead", "its disk is full") == (stage.node.state, stage.node.death)
     stage.disk.full = False
+    stage.node.start()
+    stage.disk.failing = {1: 1.0}
+    stage.tell("ps")
+    stage.wait()
+    assert ("dead", "its disk failed") == (stage.node.state, stage.node.death)
+    stage.node.start()
+    assert ("dead", "its disk failed") == (stage.node.state, stage.node.death)
+    stage.disk.failing = {}
     stage.disk.corrupt(1)
     stage.node.start()
     assert "its log is damaged: record 0 of 2 is damaged" == stage.node.death
