@@ -51,17 +51,28 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError(f"a verdict has a cause exactly when it is UNKNOWN, got {self!r}")
 
 
+class StateDigest(msgspec.Struct, frozen=True):
+    """What a node said of its whole state: `value` (a hash, say) at `position` of the replicated
+    log (a revision, an applied index)."""
+
+    node: str
+    position: int
+    value: str
+
+
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """What a run left behind, as checkers see it.
 
     `trace`: protocol events as emitted by the nodes (checkers.trace), empty where the system emits
-    none. `nodes`: names of all nodes of the cluster, empty where unknown. When which fault was in
+    none. `nodes`: names of all nodes of the cluster, empty where unknown. `digests`: of the
+    replicas when everything was over, empty where the system shows none. When which fault was in
     effect stands in the history: checkers.faults reads it.
     """
 
     history: History
     trace: Sequence[Any] = ()
     nodes: tuple[str, ...] = ()
+    digests: Sequence[StateDigest] = ()
 
 
 class Checker(Protocol):

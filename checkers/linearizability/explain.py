@@ -60,6 +60,8 @@ from checkers.linearizability.window import Window, known
 from checkers.models.model import Effect, Model, State, Step
 
 SHOWN_MAX = 10
+SAID_MAX = 3  # states that the sentence names; the evidence has the others
+SAID_CHARS_MAX = 120  # of one state or call in it
 PENDING_MAX = 100
 
 # So many configurations are spent on partial linearizations without look-ahead, which read better,
@@ -135,9 +137,11 @@ def sentence(model: Model, window: Window, found: dict[str, Any]) -> str:
     key = "" if found["key"] is None else f"Key {found['key']}: "
     who = f" by process {found['process']}"
     who = "" if found["describe"].endswith(who) else who  # a lock's steps name it themselves
-    text = f"{key}{found['describe']}{who} (operation {found['operation']}) cannot be placed"
+    text = f"{key}{_said(found['describe'])}{who} (operation {found['operation']}) cannot be placed"
     start = found["start"]
-    since = "" if start is None else f"after operation {start['operation']}, {start['describe']}, "
+    since = ""
+    if start is not None:
+        since = f"after operation {start['operation']}, {_said(start['describe'])}, "
     if not found["partial"]:  # look-ahead saw the end before it had an order to show
         since = f" {since.removesuffix(', ')}" if since else ""
         return f"{text}: no legal order{since} of the calls before its return has a place for it."
@@ -149,10 +153,10 @@ def sentence(model: Model, window: Window, found: dict[str, Any]) -> str:
     if fit is None:
         nowhere = "earlier" if start is None else "between"
         return f"{text}; it fits nowhere {nowhere} either."
-    until = f"operation {fit['until']} ({model.describe(steps[fit['until']])})"
+    until = f"operation {fit['until']} ({_said(model.describe(steps[fit['until']]))})"
     after = "at the start"
     if fit["after"] is not None:
-        after = f"after operation {fit['after']} ({model.describe(steps[fit['after']])})"
+        after = f"after operation {fit['after']} ({_said(model.describe(steps[fit['after']]))})"
     # An observation changes nothing, so if it was not placed there, it had not been invoked.
     observes = steps[found["operation"]].effect is Effect.OBSERVES
     early = ", before it was invoked" if observes else ""
@@ -169,9 +173,18 @@ def _listed(found: dict[str, Any]) -> str:
             made = "from the start"
         elif value["operation"] == start:
             made = "still"
-        values.append(f"{value['state']} {made}")
+        values.append(f"{_said(value['state'])} {made}")
+    values = values[:SAID_MAX]
     more = found["values_total"] - len(values)
     return " or ".join(values) + (f" or {more} others" if more > 0 else "")
+
+
+def _said(text: str) -> str:
+    """A set of a thousand elements makes no sentence: its beginning and its end."""
+    if len(text) <= SAID_CHARS_MAX:
+        return text
+    half = SAID_CHARS_MAX // 2
+    return f"{text[:half]}…{text[-half:]}"
 
 
 def _start(model: Model, window: Window) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from typing import Any
 from checkers.models.bank import Bank
 from checkers.models.consensus import Consensus
 from checkers.models.counter import Counter
-from checkers.models.fenced import FencedLock
+from checkers.models.fenced import FencedLock, TokenLock
 from checkers.models.keyed import KeyedString
 from checkers.models.lock import Lock
 from checkers.models.log import Log
@@ -42,6 +42,7 @@ __all__ = [
     "Stack",
     "State",
     "Step",
+    "TokenLock",
     "UnorderedQueue",
     "model",
     "spelled",

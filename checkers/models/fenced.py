@@ -8,6 +8,8 @@ Rules
    is lost, and the choice among infinitely many needs one state.
 3. As long as no token was ever seen there is no least: any number may have been taken, however
    small, and whatever comes is greater than that.
+4. `FencedLock` reads a token as the engine's own model does, bare; `TokenLock` is the same lock for
+   systems that answer {"token": n}, which may have more to say.
 
 Sources: Kleppmann, How to do distributed locking, 2016 (fencing tokens).
 """
@@ -17,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, cast
 
-from checkers.history import Call
+from checkers.history import Call, freeze
 from checkers.models.model import UNKNOWN, Effect, State, Step
 from checkers.models.values import integer, refuse_operation, refuse_result, result
 
@@ -37,11 +39,7 @@ class FencedLock:
             return None
         if call.f == "release":
             return Step("release", call.invoke.process, None, effect=Effect.ANY)
-        token = result(call)
-        if token is not UNKNOWN:
-            token = integer(token)
-            if token is None:
-                refuse_result(call, "Expected the fencing token, an integer")
+        token = UNKNOWN if result(call) is UNKNOWN else _bare(call)
         return Step("acquire", call.invoke.process, token, effect=Effect.ANY)
 
     def init(self) -> State:
@@ -69,3 +67,49 @@ class FencedLock:
         holder, highest = cast(tuple[Any, int | None], state)
         who = "the lock is free" if holder is None else f"process {holder} holds the lock"
         return who if highest is None else f"{who}, no later token is below {highest + 1}"
+
+
+class TokenLock:
+    """A FencedLock whose acquire answers {"token": n}."""
+
+    def __init__(self) -> None:
+        self._lock = FencedLock()
+
+    @property
+    def name(self) -> str:
+        return "token-lock"
+
+    def read(self, call: Call) -> Step | None:
+        if call.f == "acquire" and call.outcome == "ok":
+            return Step("acquire", call.invoke.process, token_of(call), effect=Effect.ANY)
+        return self._lock.read(call)
+
+    def init(self) -> State:
+        return self._lock.init()
+
+    def step(self, state: State, step: Step) -> Iterable[State]:
+        return self._lock.step(state, step)
+
+    def describe(self, step: Step) -> str:
+        return self._lock.describe(step)
+
+    def describe_state(self, state: State) -> str:
+        return self._lock.describe_state(state)
+
+
+def token_of(call: Call) -> int:
+    """The token of an acquire that is ok, bare or in an object. Raises HistoryError without."""
+    if not isinstance(call.output, dict):
+        return _bare(call)
+    token = freeze(call.output.get("token"))
+    number = integer(token)
+    if number is None:
+        refuse_result(call, 'Expected {"token": n}, the fencing token, an integer')
+    return number
+
+
+def _bare(call: Call) -> int:
+    number = integer(result(call))
+    if number is None:
+        refuse_result(call, "Expected the fencing token, an integer")
+    return number

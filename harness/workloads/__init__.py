@@ -14,7 +14,21 @@ import msgspec
 
 from harness.contracts import Workload
 from harness.trial import nearest
-from harness.workloads import consensus, log, register
+from harness.workloads import (
+    answers,
+    broadcast,
+    consensus,
+    counter,
+    gset,
+    kafka,
+    locks,
+    log,
+    queues,
+    register,
+    sets,
+    transactions,
+    watch,
+)
 from harness.workloads.options import mistakes
 
 __all__ = ["WORKLOADS", "Kind", "option_mistakes", "workload"]
@@ -34,6 +48,19 @@ WORKLOADS: Mapping[str, Kind] = MappingProxyType(
         "register": Kind(register.Options, register.Register, register.contradictions),
         "consensus": Kind(consensus.Options, consensus.Consensus),
         "log": Kind(log.Options, log.Log),
+        "set": Kind(sets.Options, sets.Set),
+        "queue": Kind(queues.Options, queues.Queue),
+        "lock": Kind(locks.Options, locks.Lock, locks.contradictions),
+        "counter": Kind(counter.Options, counter.Counter),
+        "watch": Kind(watch.Options, watch.Watch, watch.contradictions),
+        "echo": Kind(answers.Options, answers.echo),
+        "unique-ids": Kind(answers.Options, answers.unique_ids),
+        "broadcast": Kind(broadcast.Options, broadcast.broadcast),
+        "g-set": Kind(gset.Options, gset.g_set),
+        "kafka": Kind(kafka.Options, kafka.Kafka),
+        "txn-list-append": Kind(
+            transactions.Options, transactions.TxnListAppend, transactions.contradictions
+        ),
     }
 )
 

@@ -102,26 +102,50 @@ def visits(
     visit: Callable[[str, int], Generator] | None = None,
 ) -> Generator:
     """After healing: `read` of the keys used last by every worker, until ok; then `visit(key, i)`
-    of the older keys by worker i alone, until ok (None: a read). Bounded in tries and time, since
-    a system that did not heal answers nothing; the first of either ends it.
-    """
+    of the older keys by worker i alone, until ok (None: a read)."""
 
     def read(key: str, _worker: int) -> Generator:
         return constant("read", key=key)
 
-    by_one = visit or read
+    return visits_by(used, options, read, visit or read)
+
+
+def visits_by(
+    used: UsedKeys,
+    options: KeyOptions,
+    by_all: Callable[[str, int], Generator],
+    by_one: Callable[[str, int], Generator],
+) -> Generator:
+    """After healing: `by_all(key, i)` of the keys used last by every worker i, until ok; then
+    `by_one(key, i)` of the older keys by one worker each. Bounded in tries and time, since a system
+    that did not heal answers nothing; the first of either ends it.
+    """
 
     def of_worker(worker: int, workers: int) -> Generator:
         keys = used.last_first()
         recent, older = keys[: options.final_by_all], keys[options.final_by_all :]
         share = older[: options.final_by_one][worker::workers]
         return sequence(
-            *(_persistent(read(key, worker)) for key in recent),
-            *(_persistent(by_one(key, worker)) for key in share),
+            *(persistent(by_all(key, worker)) for key in recent),
+            *(persistent(by_one(key, worker)) for key in share),
         )
 
     return deferred(lambda: time_limit(FINAL_TIME_LIMIT_S, for_each_worker(of_worker)))
 
 
-def _persistent(inner: Generator) -> Generator:
+def each_key_by_one(
+    used: UsedKeys, options: KeyOptions, visit: Callable[[str], Generator]
+) -> Generator:
+    """After healing: `visit(key)` of every key by one worker, those used last first. Bounded in
+    time; `visit` is bounded in tries."""
+
+    def of_worker(worker: int, workers: int) -> Generator:
+        keys = used.last_first()[: options.final_by_all + options.final_by_one]
+        return sequence(*(visit(key) for key in keys[worker::workers]))
+
+    return deferred(lambda: time_limit(FINAL_TIME_LIMIT_S, for_each_worker(of_worker)))
+
+
+def persistent(inner: Generator) -> Generator:
+    """`inner` until ok, with a pause between tries; bounded in tries and time."""
     return until_ok(time_limit(FINAL_VISIT_S, limit(FINAL_TRIES, delay(FINAL_RETRY_S, inner))))
