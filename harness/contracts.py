@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -28,6 +28,13 @@ class EnvironmentTrouble(Exception):
     """
 
 
+class BrokenClient(Exception):
+    """A client broke its own contract: its author is at fault, and the run ends (exit code 255).
+
+    The message is a sentence: which client, what it did, what was expected.
+    """
+
+
 class Completion(msgspec.Struct, frozen=True):
     """How one operation ended, as a client reports it."""
 
@@ -38,8 +45,9 @@ class Completion(msgspec.Struct, frozen=True):
 
 class Client(Protocol):
     """Speaks to one node, one operation at a time. Coroutines or plain functions: the worker runs
-    plain ones in a thread. Whatever `invoke` raises is recorded as info; a failed `open` is a
-    definite fail, since nothing was sent. After an info the client is closed and opened anew."""
+    plain ones in a thread. Whatever `invoke` raises is recorded as info, but BrokenClient, which
+    ends the run; a failed `open` is a definite fail, since nothing was sent. After an info the
+    client is closed and opened anew."""
 
     async def open(self) -> None: ...
 
@@ -52,11 +60,15 @@ class Framing(msgspec.Struct, frozen=True):
     """How a byte stream falls into messages, so that links lose and reorder whole ones.
 
     length: a big-endian length of `prefix_bytes` before each message; line: newline-delimited;
-    stream: unknown, so links may only delay, hold, throttle and reset.
+    stream: unknown, so links may only delay, hold, throttle and reset. (Links of whole hosts carry
+    packets, and care for none of this.)
+
+    `port`: the number that the port has where a node has an address of its own; None: any.
     """
 
     kind: Literal["length", "line", "stream"] = "stream"
     prefix_bytes: int = 4
+    port: int | None = None
 
 
 class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +76,9 @@ class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
 
     `listen`: port name ('peer', 'client') to the address the node must listen on. `peers`: for
     every other node, the address under which this node reaches its peer port (a link, not the
-    node itself). `options`: the system's options of the trial (a mutant's name, say).
+    node itself). `hosts`: the address (no port) of every node by name, its own included, where
+    each is a host of its own, all ports alike; empty where nodes share one. `options`: the
+    system's options of the trial (a mutant's name, say).
     """
 
     name: str
@@ -75,6 +89,7 @@ class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     workload: str
     options: Mapping[str, str]
+    hosts: Mapping[str, str] = {}
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +138,12 @@ class System(Protocol):
         ...
 
     @property
+    def clusters(self) -> Sequence[str]:
+        """The kinds of clusters that it can run on, its default first. A system whose nodes must
+        agree on one address for each cannot run on 'local', where every link has its own."""
+        ...
+
+    @property
     def simulable(self) -> bool:
         """Does it offer its nodes as machines, for the simulated cluster?"""
         ...
@@ -136,6 +157,68 @@ class System(Protocol):
         options: Mapping[str, str],
     ) -> Machine:
         """A node without I/O, where the system is simulable."""
+        ...
+
+
+Chore = Literal["install", "stop", "wipe"]
+
+
+@runtime_checkable
+class Housekeeping(Protocol):
+    """What a system may offer besides: commands around the life of a node, on its host."""
+
+    def commands(self, chore: Chore, plan: NodePlan) -> Sequence[Command]:
+        """To run one after the other, each to its end: before the first start; instead of SIGTERM;
+        before the data directory is emptied. Exit status 0 is success."""
+        ...
+
+    def logs(self, plan: NodePlan) -> Sequence[Path]:
+        """Files that the node writes beside its standard output, to be kept with the run."""
+        ...
+
+
+class Digest(msgspec.Struct, frozen=True):
+    """The state of a replica: at equal `position`s (a revision, an applied index) all nodes must
+    have equal `value`s."""
+
+    node: str
+    position: int
+    value: str
+
+
+@runtime_checkable
+class Comparable(Protocol):
+    """What a system may offer besides: replicas that can be compared at the end of a run."""
+
+    async def digests(self, addresses: Mapping[str, Address]) -> Sequence[Digest]:
+        """Asked of each node by itself, when everything is healed and the final reads are done.
+        Nodes that do not answer are left out."""
+        ...
+
+
+@runtime_checkable
+class Leasing(Protocol):
+    """What a system may offer besides: locks that it takes away, by time or with a session."""
+
+    def leases(self, options: Mapping[str, str]) -> bool:
+        """Does it, with these options of a trial? Then no two holders at once are no violation."""
+        ...
+
+
+@runtime_checkable
+class Membered(Protocol):
+    """What a system may offer besides: a membership that can be changed while it runs."""
+
+    async def remove(self, node: str, addresses: Mapping[str, Address]) -> None:
+        """Vote a node out, through any of `addresses`. Raises EnvironmentTrouble if refused."""
+        ...
+
+    async def add(self, plan: NodePlan, addresses: Mapping[str, Address]) -> Mapping[str, str]:
+        """Vote a node in, before it is started; the options with which it must then be started."""
+        ...
+
+    async def members(self, addresses: Mapping[str, Address]) -> Mapping[str, tuple[str, ...]]:
+        """The members, as each node that answers sees them."""
         ...
 
 
@@ -153,6 +236,11 @@ class Cluster(Breakable, Protocol):
 
     def address(self, node: str) -> Address:
         """Where clients reach the node: the client link, through which faults act."""
+        ...
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """What else a reader of the report should know, as sentences; complete after `stop`."""
         ...
 
     def crashes(self) -> Sequence[str]:

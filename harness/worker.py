@@ -27,7 +27,7 @@ from collections.abc import Callable
 from typing import Any
 
 from checkers.history import Error, Operation
-from harness.contracts import Client, Completion
+from harness.contracts import BrokenClient, Client, Completion
 
 OPEN_RETRY_PAUSE_S = 0.1
 CLOSE_LIMIT_S = 2.0
@@ -85,12 +85,16 @@ class Worker:
         client = self._client
         if client is None:
             opened = await self._open()
+            if isinstance(opened, ClientBug):
+                return opened
             if isinstance(opened, Completion):
                 await asyncio.sleep(OPEN_RETRY_PAUSE_S)
                 return opened
             client = opened
         try:
             result = await client.invoke(operation)
+        except BrokenClient as wrong:
+            return ClientBug(str(wrong))
         except Exception as wrong:  # noqa: BLE001 - rule 3
             return Completion("info", None, Error("exception", _text(wrong)))
         if type(result) is Completion and result.type in ("ok", "fail", "info"):
@@ -101,10 +105,13 @@ class Worker:
             "says nothing about the system under test."
         )
 
-    async def _open(self) -> Client | Completion:
+    async def _open(self) -> Client | Completion | ClientBug:
         try:
             self._client = client = threaded_if_plain(self._make_client(self.node))
             await client.open()
+        except BrokenClient as wrong:
+            await self._close()
+            return ClientBug(str(wrong))
         except Exception as wrong:  # noqa: BLE001 - rule 2
             await self._close()
             return Completion("fail", None, Error("no-client", _text(wrong)))

@@ -6,10 +6,20 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
-from harness.contracts import Address, Client, Command, EnvironmentTrouble, Framing, NodePlan
+from harness.contracts import (
+    Address,
+    Chore,
+    Client,
+    Command,
+    EnvironmentTrouble,
+    Framing,
+    NodePlan,
+)
 from harness.machine import Machine, NodeId, Random
+from harness.systems.asking import LEADS_LIMIT_S, READY_LIMIT_S, says_yes
 from harness.systems.jsonlines import (
     LINE_SHOWN_BYTES,
     JsonLinesClient,
@@ -17,6 +27,10 @@ from harness.systems.jsonlines import (
     ask_once,
 )
 from harness.systems.machines import BuildMachine, load_machine
+from harness.systems.maelstrom.calls import CALLS
+from harness.systems.maelstrom.client import MaelstromClient
+from harness.systems.own_client import MakeClient, load_client, make_client
+from harness.systems.program import ProgramClient, Speakers
 from harness.systems.specification import CLIENT, Option, Specification
 from harness.systems.templates import fill, fill_all
 from harness.trial import nearest
@@ -28,8 +42,15 @@ class CommandSystem:
     """Implements harness.contracts.System from a Specification."""
 
     def __init__(self, specification: Specification) -> None:
+        """Raises TrialError if it names a class of clients that cannot be used."""
         self._is = specification
         self._build: BuildMachine | None = None
+        self._speakers = Speakers()
+        self._make_client: MakeClient | None = None
+        dialect = specification.client
+        if dialect.protocol == "python":
+            named = dialect.made_of[0]
+            self._make_client = load_client(named, str(specification.here), specification.name)
 
     @property
     def name(self) -> str:
@@ -65,24 +86,44 @@ class CommandSystem:
         return sentences
 
     def command(self, plan: NodePlan) -> Command:
-        values = self._values(plan)
-        several = {
-            "peers": self._peers(plan) if self._is.peers.join is None else [],
-            "args": list(self._is.workloads[plan.workload].args),
-            "options": self._option_arguments(plan.options),
-        }
+        values, several = self._values(plan), self._several(plan)
         return Command(
             argv=tuple(fill_all(self._is.command, values, several)),
             env={name: fill(text, values) for name, text in self._is.env.items()},
             cwd=None if self._is.cwd is None else plan.data / fill(self._is.cwd, values),
         )
 
+    def commands(self, chore: Chore, plan: NodePlan) -> Sequence[Command]:
+        values, several = self._values(plan), self._several(plan)
+        env = {name: fill(text, values) for name, text in self._is.env.items()}
+        return [
+            Command(argv=tuple(fill_all(words, values, several)), env=env)
+            for words in self._is.life.chores.get(chore, ())
+        ]
+
+    def logs(self, plan: NodePlan) -> Sequence[Path]:
+        values = self._values(plan)
+        return [Path(fill(text, values)) for text in self._is.life.logs]
+
     def client(self, node: str, address: Address, workload: str, timeout_s: float) -> Client:
+        dialect = self._is.client
+        if dialect.protocol == "maelstrom":
+            return MaelstromClient(node, address, CALLS[workload], timeout_s)
+        if dialect.protocol == "program":
+            texts = {"python": sys.executable, "here": str(self._is.here)}
+            return ProgramClient(
+                dialect.made_of, node, address, workload, timeout_s, texts, self._speakers
+            )
+        if self._make_client is not None:
+            return make_client(self._make_client, node, address, workload, timeout_s)
         calls = self._is.workloads[workload].calls
         return JsonLinesClient(node, address, self._is.client, calls, timeout_s)
 
     async def ready(self, node: str, address: Address) -> bool:
         """Raises EnvironmentTrouble for an answer that no waiting will make a good one."""
+        asked = self._is.life.ready
+        if asked is not None:
+            return await says_yes(asked, self._about(node, address), "readiness", READY_LIMIT_S)
         call = self._is.client.status
         if call is None:
             return await _accepts(address)
@@ -103,6 +144,15 @@ class CommandSystem:
         return status["ready"] is True
 
     async def leaders(self, addresses: Mapping[str, Address]) -> tuple[str, ...]:
+        asked = self._is.life.leads
+        if asked is not None:
+            answered = await asyncio.gather(
+                *(
+                    says_yes(asked, self._about(node, address), "leadership", LEADS_LIMIT_S)
+                    for node, address in addresses.items()
+                )
+            )
+            return tuple(node for node, yes in zip(addresses, answered, strict=True) if yes)
         if self._is.client.status is None:
             return ()
         answers = await asyncio.gather(*(self._status(a) for a in addresses.values()))
@@ -112,6 +162,18 @@ class CommandSystem:
             if status is not None and status.get("leading") is True
         )
 
+    def _about(self, node: str, address: Address) -> dict[str, str]:
+        """What a question about a node may name."""
+        ip, port = address
+        return {
+            "python": sys.executable,
+            "here": str(self._is.here),
+            "node": node,
+            "address": f"{ip}:{port}",
+            "ip": ip,
+            "port": str(port),
+        }
+
     async def _status(self, address: Address) -> dict[str, Any] | None:
         """None where there is no answer, or none that is one."""
         assert self._is.client.status is not None
@@ -120,6 +182,15 @@ class CommandSystem:
         except ProtocolError:
             return None
         return answer if isinstance(answer, dict) else None
+
+    @property
+    def speaks_maelstrom(self) -> bool:
+        """On standard input and output, which only the cluster of that name gives a node."""
+        return self._is.client.protocol == "maelstrom"
+
+    @property
+    def clusters(self) -> Sequence[str]:
+        return self._is.clusters
 
     @property
     def simulable(self) -> bool:
@@ -167,6 +238,34 @@ class CommandSystem:
             arguments += [fill(text, values) for text in self._is.peers.each]
         return arguments
 
+    def _members(self, plan: NodePlan) -> list[str]:
+        """Of all nodes, this one included, in the order that all of them are told."""
+        arguments: list[str] = []
+        for member, ip in plan.hosts.items():
+            values = {"member": member, "ip": ip}
+            values |= {f"port.{name}": str(port) for name, (_, port) in plan.listen.items()}
+            arguments += [fill(text, values) for text in self._is.members.each]
+        return arguments
+
+    def _listings(self, plan: NodePlan, *, joined: bool) -> dict[str, list[str]]:
+        """Those of peers and members that are joined to one text, or those that are not."""
+        listings = {
+            "peers": (self._is.peers, self._peers(plan)),
+            "members": (self._is.members, self._members(plan)),
+        }
+        return {
+            name: arguments
+            for name, (listing, arguments) in listings.items()
+            if (listing.join is not None) == joined
+        }
+
+    def _several(self, plan: NodePlan) -> dict[str, list[str]]:
+        return {
+            **self._listings(plan, joined=False),
+            "args": list(self._is.workloads[plan.workload].args),
+            "options": self._option_arguments(plan.options),
+        }
+
     def _values(self, plan: NodePlan) -> dict[str, str]:
         values = {
             "python": sys.executable,
@@ -182,8 +281,9 @@ class CommandSystem:
             values[f"listen.{name}"] = f"{ip}:{port}"
             values[f"ip.{name}"] = ip
             values[f"port.{name}"] = str(port)
-        if self._is.peers.join is not None:
-            values["peers"] = self._is.peers.join.join(self._peers(plan))
+        joins = {"peers": self._is.peers.join or "", "members": self._is.members.join or ""}
+        for name, arguments in self._listings(plan, joined=True).items():
+            values[name] = joins[name].join(arguments)
         return values
 
 

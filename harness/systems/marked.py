@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from harness.systems.templates import problem_of
 from harness.trial import TrialError, nearest
 
 _NULL = "tag:yaml.org,2002:null"
@@ -79,6 +80,30 @@ class Page:
             self.wrong(node, f"{what} must be a text, not {_kind(node)}.")
             return ""
         return str(node.value)
+
+    def template(
+        self,
+        node: yaml.Node | None,
+        what: str,
+        texts: Collection[str],
+        several: Collection[str] = (),
+    ) -> str:
+        """A text with placeholders out of `texts`, or that is one of `several`."""
+        text = self.text(node, what)
+        problem = problem_of(text, texts, several)
+        if problem is not None:
+            self.wrong(node, f"{what}: {problem}")
+        return text
+
+    def number(self, node: yaml.Node | None, what: str, low: int, high: int) -> int:
+        """A whole number within bounds; the lower one stands in for a wrong one."""
+        before = len(self._wrong)
+        text = self.text(node, f"the number of {what}")
+        if text.isdecimal() and low <= int(text) <= high:
+            return int(text)
+        if len(self._wrong) == before:
+            self.wrong(node, f"the number of {what} is {text!r}. Give one from {low} to {high}.")
+        return low
 
     def texts(self, node: yaml.Node | None, what: str) -> tuple[str, ...]:
         """A list of texts."""

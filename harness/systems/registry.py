@@ -9,7 +9,8 @@ from typing import cast
 
 from harness.contracts import System
 from harness.systems.command import CommandSystem
-from harness.systems.specification import CLIENT, specification
+from harness.systems.reading import specification
+from harness.systems.specification import CLIENT
 from harness.trial import TrialError, nearest
 
 GROUP = "antipaxos.systems"
@@ -24,6 +25,7 @@ _MEMBERS = (
     "client",
     "ready",
     "leaders",
+    "clusters",
 )
 
 

@@ -176,8 +176,9 @@ color: red
         "10: workload log lacks the setting 'calls'. Add it.",
         "13: client has no setting 'port'. Did you mean 'protocol'?",
         "15: 'errors' is given twice in client. Keep one.",
-        "16: a system has no setting 'color'. Valid are: client, command, cwd, env, machine, name, "
-        "options, peers, ports, workloads.",
+        "16: a system has no setting 'color'. Valid are: client, clusters, command, cwd, env, "
+        "install, leader, logs, machine, members, name, options, peers, ports, ready, stop, wipe, "
+        "workloads.",
     ]
 
 
