@@ -15,12 +15,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import msgspec
+import psutil
 
 from checkers.trace import TraceError, merge_traces, write_trace
-from harness import worldlog
+from harness import real, worldlog
 from harness.clock import Clock, MonotonicClock
-from harness.clusters.local import LocalCluster
+from harness.clusters.namespaces import world
 from harness.contracts import Cluster, EnvironmentTrouble, System
+from harness.scenario.lines import FileLines, Lines, TraceLines
 from harness.simulation.choices import Choices, Given
 from harness.simulation.cluster import SimulatedCluster
 from harness.simulation.fence import Fence
@@ -29,6 +31,7 @@ from harness.simulation.loop import VirtualClock, VirtualLoop
 from harness.simulation.settings import mistakes_of, settings
 from harness.store.folder import RunFolder
 from harness.trial import Trial
+from nemesis.schedule import Schedule
 
 OnProcess = Callable[[int, float, str], None]
 
@@ -48,38 +51,49 @@ class Place(Protocol):
         """Of the run, from now on."""
         ...
 
+    def driver(self) -> tuple[int, float]:
+        """The process on whose life the run depends, as everybody on this machine sees it: its pid
+        and when it was created."""
+        ...
+
+    def lines(self) -> Lines:
+        """What the nodes write."""
+        ...
+
     def keep(self, notices: list[str]) -> None:
         """Write what there is beside the journal; the cluster has stopped. Trouble is told."""
         ...
 
 
 class RealPlace:
-    """Processes of this machine, in real time."""
+    """Processes of this machine or others, in real time. `faults`: what is planned."""
 
-    def __init__(self, trial: Trial, folder: RunFolder) -> None:
-        self._trial, self._folder = trial, folder
+    def __init__(self, trial: Trial, folder: RunFolder, faults: Schedule) -> None:
+        self._trial, self._folder, self._faults = trial, folder, faults
         self._clock: MonotonicClock | None = None
 
     def run(self, main: Coroutine[Any, Any, None]) -> None:
         with asyncio.Runner() as runner:
             runner.run(main)
 
-    def cluster(self, system: System, on_process: OnProcess) -> LocalCluster:
-        assert self._trial.seed is not None, "a trial is resolved before it runs"
-        return LocalCluster(
-            system,
-            self._trial.node_names,
-            self._folder.path,
-            workload=self._trial.workload,
-            options=self._trial.options,
-            seed=self._trial.seed,
-            on_process=on_process,
+    def cluster(self, system: System, on_process: OnProcess) -> Cluster:
+        return real.CLUSTERS[self._trial.cluster].make(
+            system, self._trial, self._folder.path, self._faults, on_process
         )
+
+    def driver(self) -> tuple[int, float]:
+        if world.inside():
+            return world.owner()
+        me = psutil.Process()
+        return me.pid, me.create_time()
 
     def clock(self) -> MonotonicClock:
         self._clock = MonotonicClock()
         self._folder.write(self._folder.origin, str(self._clock.origin_ns).encode())
         return self._clock
+
+    def lines(self) -> FileLines:
+        return FileLines(self._folder.nodes)
 
     def keep(self, notices: list[str]) -> None:
         """The nodes' protocol events as one file. Where that fails, no law is judged by half."""
@@ -143,10 +157,17 @@ class SimulatedPlace:
         )
         return self._cluster
 
+    def driver(self) -> tuple[int, float]:
+        me = psutil.Process()
+        return me.pid, me.create_time()
+
     def clock(self) -> VirtualClock:
         clock = VirtualClock(self._loop)
         self.world.begin(clock.origin_ns)
         return clock
+
+    def lines(self) -> TraceLines:
+        return TraceLines(lambda: self.world.trace_lines)
 
     @property
     def world(self) -> Any:
@@ -174,17 +195,15 @@ class SimulatedPlace:
             notices.append(str(wrong))
 
 
-# The places by the name of their cluster, and what may be wrong with its options.
-CLUSTERS: dict[str, Callable[[dict[str, str]], list[str]]] = {
-    "local": lambda given: (
-        [f"the local cluster has no options, got {', '.join(sorted(given))}"] if given else []
-    ),
-    "simulated": mistakes_of,
+# By the name of the cluster: what may be wrong with its options, for so many nodes.
+CLUSTERS: dict[str, Callable[[dict[str, str], int], list[str]]] = {
+    **{name: kind.mistakes_of for name, kind in real.CLUSTERS.items()},
+    "simulated": lambda given, _nodes: mistakes_of(given),
 }
 
 
-def place(trial: Trial, folder: RunFolder) -> Place:
-    """Where this trial runs."""
+def place(trial: Trial, folder: RunFolder, faults: Schedule) -> Place:
+    """Where this trial runs, with these faults planned."""
     if trial.cluster == "simulated":
         return SimulatedPlace(trial, folder=folder)
-    return RealPlace(trial, folder)
+    return RealPlace(trial, folder, faults)

@@ -9,17 +9,23 @@ Rules
    files free. Its children come to the keeper (Linux: subreaper) to be reaped.
 4. On Linux the nodes die with the keeper too (parent-death signal): nothing can outlive both.
 5. One thread and little to import: it forks, and prctl binds to the thread that forked.
-6. A node that floods its log does not fill the disk: beyond LOG_BYTES_MAX the log begins anew.
+6. As the first process of a host it keeps the whole host: a node is every process there that is not
+   of an errand (whose name has a colon). Signals go to all of them, sessions of their own or not. A
+   node that goes into the background (its first process ends with status 0 though nobody ended it,
+   and others live on) goes on as the eldest of these.
+7. A node that floods its log does not fill the disk: beyond LOG_BYTES_MAX the log begins anew.
 
 Commands, a JSON object a line on standard input:
   {"do": "start", "name": NAME, "argv": [...], "cwd": DIR, "env": {...}, "log": FILE}
   {"do": "signal", "name": NAME, "signal": NUMBER}
 Events, likewise on standard output:
   {"event": "started", "name": NAME, "pid": PID}
+  {"event": "moved", "name": NAME, "pid": PID}            it went into the background
   {"event": "failed", "name": NAME, "text": WHY}          the program could not be started
   {"event": "exited", "name": NAME, "status": CODE|null, "signal": NUMBER|null}
 
-Sources: prctl(2), PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER; setsid(2); wait(2).
+Sources: prctl(2), PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER; setsid(2); wait(2); proc(5), stat;
+pid_namespaces(7); daemon(7).
 """
 
 from __future__ import annotations
@@ -33,7 +39,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 LINUX = sys.platform == "linux"
 PR_SET_PDEATHSIG = 1
@@ -42,14 +48,26 @@ DRAIN_POLL_S = 0.01  # how often a killed group is looked at until it is empty
 READ_BYTES = 65536
 LOG_BYTES_MAX = 64 * 2**20
 LOG_POLL_S = 1.0
+STOP_ROUNDS = 50  # of stopping a host whose processes fork meanwhile
+STOPPED, ZOMBIE = "Tt", "ZX"  # states of processes, as proc(5) has them
 
 if LINUX:
     _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
+class _Process(NamedTuple):
+    pid: int
+    state: str
+    parent: int
+    group: int
+    session: int  # these three as the host has them
+
+
 class Keeper:
     def __init__(self) -> None:
+        self._host = os.getpid() == 1
         self._nodes: dict[int, str] = {}  # by pid, which is also the group's
+        self._to_end: set[str] = set()  # those that were sent a signal that ends
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._emptying: dict[int, int] = {}  # reaped leaders whose group is not empty: wait status
         self._logs: dict[str, Path] = {}  # by node
@@ -110,16 +128,46 @@ class Keeper:
         except (OSError, subprocess.SubprocessError) as error:
             _say(event="failed", name=name, text=str(error))
             return
+        self._to_end.discard(name)
         self._logs[name] = Path(command["log"])
         self._nodes[child.pid] = name
         self._children[child.pid] = child
         _say(event="started", name=name, pid=child.pid)
 
     def _signal(self, name: str, number: int) -> None:
-        """To the whole group; a node that is gone takes no harm."""
+        """To all processes of the node; one that is gone takes no harm."""
+        if number not in (signal.SIGSTOP, signal.SIGCONT):
+            self._to_end.add(name)
         for pid, known in self._nodes.items():
             if known == name:
-                _signal_group(pid, number)
+                self._send(pid, number)
+
+    def _send(self, pid: int, number: int) -> bool:
+        """False if nothing is left of the node that began, or goes on, as `pid`."""
+        found = _signal_group(pid, number)
+        if not self._host or _is_errand(self._nodes[pid]):
+            return found
+        stops = number == signal.SIGSTOP
+        for _ in range(STOP_ROUNDS if stops else 1):
+            rest = [p for p in self._members() if not (stops and p.state in STOPPED)]
+            for process in rest:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, number)
+            if not rest:
+                break
+        return found or bool(rest)
+
+    def _members(self) -> list[_Process]:
+        """Of the node of this host: all that live but us and errands, the eldest first."""
+        errands = {pid for pid, name in self._nodes.items() if _is_errand(name)}
+        return [p for p in _processes() if p.pid != 1 and p.session not in errands]
+
+    def _heir(self, pid: int, code: int) -> int | None:
+        """Who goes on for a node whose first process ended; None: nobody, the node has ended."""
+        name = self._nodes[pid]
+        if not self._host or code or name in self._to_end or _is_errand(name):
+            return None
+        return next((p.pid for p in self._members() if p.parent == 1), None)
 
     def _reap(self) -> None:
         while True:
@@ -129,12 +177,10 @@ class Keeper:
                 break
             if pid == 0:
                 break
-            if pid in self._children:  # otherwise a child of a node, left to us
-                code = os.waitstatus_to_exitcode(status)
-                self._children.pop(pid).returncode = code
-                self._emptying[pid] = code
+            if pid in self._nodes:  # otherwise a child of a node, left to us
+                self._ended(pid, os.waitstatus_to_exitcode(status))
         for pid, code in list(self._emptying.items()):
-            if not _signal_group(pid, signal.SIGKILL):
+            if not self._send(pid, signal.SIGKILL):
                 del self._emptying[pid]
                 name = self._nodes.pop(pid)
                 _say(
@@ -143,6 +189,17 @@ class Keeper:
                     status=code if code >= 0 else None,
                     signal=-code if code < 0 else None,
                 )
+
+    def _ended(self, pid: int, code: int) -> None:
+        child = self._children.pop(pid, None)
+        if child is not None:
+            child.returncode = code
+        heir = self._heir(pid, code)
+        if heir is None:
+            self._emptying[pid] = code
+            return
+        self._nodes[heir] = name = self._nodes.pop(pid)
+        _say(event="moved", name=name, pid=heir)
 
     def _trim(self) -> None:
         for file in self._logs.values():
@@ -195,11 +252,31 @@ def _signal_group(group: int, number: int) -> bool:
     return True
 
 
+def _is_errand(name: str) -> bool:
+    return ":" in name
+
+
+def _processes() -> list[_Process]:
+    """All that live in this pid namespace."""
+    found = []
+    for pid in sorted(int(e.name) for e in Path("/proc").iterdir() if e.name.isdecimal()):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+            state, *numbers = text.rpartition(")")[2].split()[:4]
+            if state not in ZOMBIE:
+                found.append(_Process(pid, state, *map(int, numbers)))
+    return found
+
+
 def _say(**event: Any) -> None:
     os.write(sys.stdout.fileno(), json.dumps(event).encode() + b"\n")
 
 
-if __name__ == "__main__":
+def main() -> None:
     if LINUX:
         _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     Keeper().run()
+
+
+if __name__ == "__main__":
+    main()

@@ -18,24 +18,21 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import msgspec
 
+from harness.clusters.chores import keep_logs, prepare, stop_by_command
 from harness.clusters.links import CLIENT_PORT, PEER_PORT, LinkNetwork
 from harness.clusters.ports import Port, take
 from harness.clusters.processes import Node, NodeProcesses
+from harness.clusters.readiness import READY_LIMIT_S, all_or_none, until_ready
 from harness.clusters.supervisor import Life, OnProcess, Supervisor
 from harness.contracts import Address, EnvironmentTrouble, NodePlan, System
 from nemesis.faults import CLIENT
 
-# A node that starts a virtual machine or recovers a log takes its time; one that ends is not waited
-# for.
-READY_LIMIT_S = 30.0
-READY_POLL_S = 0.02
 LEADERS_LIMIT_S = 1.0
 GRACE_S = 2.0
 
@@ -67,10 +64,11 @@ class LocalCluster:
         # Ports are no part of what a seed repeats: two runs of one seed may share the machine.
         self._ports = Random(f"{seed}-{os.getpid()}-{self._folder}")
         self._nodes: dict[str, Node] = {}
+        self._notices: list[str] = []
         self._network = LinkNetwork(self._names, system.framings, seed)
         self._supervisor = Supervisor(on_process, self._gone)
         self._processes = NodeProcesses(
-            self._nodes, self._supervisor, self._network, system.command
+            self._nodes, lambda _node: self._supervisor, self._network, system.command
         )
 
     @property
@@ -101,6 +99,18 @@ class LocalCluster:
     @property
     def traitors(self) -> None:
         return None
+
+    @property
+    def members(self) -> None:
+        return None
+
+    @property
+    def versions(self) -> None:
+        return None
+
+    @property
+    def notices(self) -> Sequence[str]:
+        return tuple(dict.fromkeys(self._notices))
 
     def address(self, node: str) -> Address:
         return self._network.address(CLIENT, node)
@@ -139,6 +149,7 @@ class LocalCluster:
         await self._network.close()
         for node in self._nodes.values():
             node.release_ports()
+            self._notices += keep_logs(self.system, node)
 
     async def _start(self) -> None:
         if len(self._names) > 1 and PEER_PORT not in self.system.framings:
@@ -150,7 +161,7 @@ class LocalCluster:
         self._network.open(self._ports)
         self._nodes.update((name, self._plan(name)) for name in self._names)
         await self._supervisor.open(self._folder / "nodes" / "keeper.log")
-        await _all_or_none(self._bring_up(node) for node in self._nodes.values())
+        await all_or_none(self._bring_up(node) for node in self._nodes.values())
 
     def _plan(self, name: str) -> Node:
         """Wipes the node's folder and reserves its ports."""
@@ -195,59 +206,29 @@ class LocalCluster:
                 ) from again
 
     async def _until_ready(self, node: Node) -> None:
+        await prepare(self.system, node, self._supervisor)
         await self._processes.restart([node.name])
-        address = node.plan.listen[CLIENT_PORT]
-        try:
-            async with asyncio.timeout(self._ready_timeout_s):
-                while node.alive:
-                    if await self.system.ready(node.name, address):
-                        await self._network.until_up(node.name)
-                        return
-                    await asyncio.sleep(READY_POLL_S)
-        except TimeoutError:
-            raise EnvironmentTrouble(
-                f"node {node.name} runs but is not ready after {self._ready_timeout_s:g} s: "
-                f"{self._lack(node)}. {node.last_lines()}"
-            ) from None
-        except EnvironmentTrouble as wrong:
-            raise EnvironmentTrouble(f"{wrong} {node.last_lines()}") from wrong
-        assert node.life is not None, "it was started above"
-        raise EnvironmentTrouble(
-            f"node {node.name} ended at start ({node.life.ending}). {node.last_lines()}"
+        await until_ready(
+            self.system,
+            node,
+            self._ready_timeout_s,
+            lambda: self._network.until_up(node.name),
         )
 
-    def _lack(self, node: Node) -> str:
-        """What a node that is not ready does not do."""
-        shut = [
-            f"{port} ({address[0]}:{address[1]})"
-            for port, address in node.plan.listen.items()
-            if port in self._network.shut(node.name)
-        ]
-        if shut:
-            return f"it does not listen on its port {' and '.join(shut)}"
-        return "it listens on all its ports, but does not say that it serves clients"
-
     async def _end_nodes(self, polite: Sequence[str]) -> None:
-        """SIGTERM for the `polite`, which can hear it, then SIGKILL for all that are left."""
+        """By the system's own command or SIGTERM the `polite`, which can hear it; then SIGKILL for
+        all that are left."""
+        ending = (stop_by_command(self.system, self._nodes[n], self._supervisor) for n in polite)
+        self._notices += [told for told in await asyncio.gather(*ending) if told]
         with contextlib.suppress(EnvironmentTrouble):  # they had their time
             await self._processes.end(polite, signal.SIGTERM, GRACE_S)
         with contextlib.suppress(EnvironmentTrouble):  # the keeper tries again when it ends
             await self._processes.kill(list(self._nodes))
 
     def _gone(self, name: str, life: Life) -> None:
-        self._processes.gone(name, life)
+        if name in self._nodes:  # not an errand
+            self._processes.gone(name, life)
 
 
 def _addresses(ports: Mapping[str, Port]) -> dict[str, Address]:
     return {name: port.address for name, port in ports.items()}
-
-
-async def _all_or_none(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Runs all at once. The first that raises ends the others, and its exception is raised."""
-    tasks = [asyncio.create_task(job) for job in jobs]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -15,14 +15,13 @@ import contextlib
 import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
-from harness.clusters.links import LinkNetwork
 from harness.clusters.ports import Port
 from harness.clusters.supervisor import Life, Supervisor
-from harness.contracts import Command, EnvironmentTrouble, NodePlan
+from harness.contracts import Address, Command, EnvironmentTrouble, NodePlan
 from nemesis.capabilities import ProcessState
 
 EFFECT_LIMIT_S = 5.0
@@ -73,19 +72,27 @@ class Node:
         return f"The last lines of its log ({self.log}):\n" + "\n".join(shown)
 
 
+class Doorkeeper(Protocol):
+    """Who must know whether a node lives: whatever lets others in to it."""
+
+    def expect(self, node: str, addresses: Mapping[str, Address]) -> None: ...
+
+    def down(self, node: str) -> None: ...
+
+
 class NodeProcesses:
-    """Implements nemesis.capabilities.Processes."""
+    """Implements nemesis.capabilities.Processes. `supervisor`: of the keeper of a node, by name."""
 
     def __init__(
         self,
         nodes: Mapping[str, Node],
-        supervisor: Supervisor,
-        network: LinkNetwork,
+        supervisor: Callable[[str], Supervisor],
+        doorkeeper: Doorkeeper,
         command: Callable[[NodePlan], Command],
     ) -> None:
         self._nodes = nodes
         self._supervisor = supervisor
-        self._network = network
+        self._doorkeeper = doorkeeper
         self._command = command
         self._crashes: list[tuple[str, str]] = []
 
@@ -108,10 +115,11 @@ class NodeProcesses:
     async def states(self) -> dict[str, ProcessState]:
         for node in self._nodes.values():
             if node.life is not None and _state(node.life) == "dead":
-                # Ended, and about to be reported: who sees it dead must see its crash as well.
+                # Ended, and about to be reported: who sees it dead must see its crash as well. Or
+                # it goes into the background just now, and is about to have another pid.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(EFFECT_LIMIT_S):
-                        await node.life.gone.wait()
+                        await _reported(node.life)
         return {name: _state(node.life) for name, node in self._nodes.items()}
 
     def crashes(self) -> list[str]:
@@ -124,9 +132,9 @@ class NodeProcesses:
     def gone(self, name: str, life: Life) -> None:
         """The supervisor's word that a node was reaped."""
         node = self._nodes[name]
-        self._network.down(name)
+        self._doorkeeper.down(name)
         node.hold_ports()
-        if not node.to_end and not self._supervisor.lost:
+        if not node.to_end and not self._supervisor(name).lost:
             sentence = f"node {name} ended by itself ({life.ending}). {node.last_lines()}"
             self._crashes.append((name, sentence))
 
@@ -144,11 +152,11 @@ class NodeProcesses:
             command = self._command(node.plan)
             node.to_end = False
             node.release_ports()
-            node.life = await self._supervisor.start(
+            node.life = await self._supervisor(name).start(
                 name, command.argv, command.cwd or node.plan.data, command.env, node.log
             )
             if node.alive:
-                self._network.expect(name, node.plan.listen)
+                self._doorkeeper.expect(name, node.plan.listen)
 
     async def _end(self, name: str, number: signal.Signals, limit_s: float) -> None:
         node = self._node(name)
@@ -156,7 +164,7 @@ class NodeProcesses:
             if node.life is None or not node.alive:
                 return
             node.to_end = True
-            self._supervisor.signal(name, number)
+            self._supervisor(name).signal(name, number)
             try:
                 async with asyncio.timeout(limit_s):
                     await node.life.gone.wait()
@@ -171,7 +179,7 @@ class NodeProcesses:
         async with node.turn:
             if not node.alive or _state(node.life) == wanted:
                 return
-            self._supervisor.signal(name, number)
+            self._supervisor(name).signal(name, number)
             try:
                 async with asyncio.timeout(EFFECT_LIMIT_S):
                     while _state(node.life) not in (wanted, "dead"):  # noqa: ASYNC110 - no event
@@ -193,6 +201,11 @@ async def _each(
     for result in results:
         if isinstance(result, BaseException):
             raise result
+
+
+async def _reported(life: Life) -> None:
+    while not life.gone.is_set() and _state(life) == "dead":  # noqa: ASYNC110 - no event
+        await asyncio.sleep(EFFECT_POLL_S)
 
 
 def _state(life: Life | None) -> ProcessState:

@@ -29,33 +29,48 @@ OnProcess = Callable[[int, float, str], None]
 class Life(msgspec.Struct):
     """One life of a node, from its start until it is reaped."""
 
-    pid: int
+    pid: int  # another one once the node has gone into the background of its host
     create_time: float  # seconds since the epoch, as psutil gives it: with the pid, an identity
     gone: asyncio.Event
     ending: str = ""  # how it ended, in words
 
 
-class Supervisor:
-    """Owns the keeper process. `on_process(pid, create_time, name)` hears of every start."""
+# Isolated, without site: nothing but the standard library, in 20 ms.
+PLAIN = (sys.executable, "-IS")
+KEEPER = (*PLAIN, str(Path(__file__).with_name("keeper.py")))
 
-    def __init__(self, on_process: OnProcess | None, on_gone: Callable[[str, Life], None]) -> None:
+
+class Supervisor:
+    """Owns the keeper process. `on_process(pid, create_time, name)` hears of every start.
+
+    `argv`: what runs the keeper. Where that puts it into a pid namespace of its own, the pids that
+    it tells are looked up among its descendants.
+    """
+
+    def __init__(
+        self,
+        on_process: OnProcess | None,
+        on_gone: Callable[[str, Life], None],
+        argv: Sequence[str] = KEEPER,
+    ) -> None:
+        self._argv = argv
         self.lives: dict[str, Life] = {}  # the latest life of each node
         self.lost = ""  # why there is no keeper any more although nobody stopped it
         self._on_process = on_process
         self._on_gone = on_gone
         self._keeper: asyncio.subprocess.Process | None = None
         self._listening: asyncio.Task[None] | None = None
+        self._log: Path | None = None
         self._starts: dict[str, asyncio.Future[int]] = {}
         self._stopping = False
 
     async def open(self, log: Path) -> None:
         """Starts the keeper; what it complains of goes to `log`."""
         self.lives, self.lost, self._stopping = {}, "", False
+        self._log = log
         with log.open("ab") as errors:
             self._keeper = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-IS",  # isolated, without site: nothing but the standard library, in 20 ms
-                str(Path(__file__).with_name("keeper.py")),
+                *self._argv,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
@@ -120,16 +135,30 @@ class Supervisor:
         if not self._stopping:
             self.lost = (
                 f"the keeper of the node processes ended with status {status} though nobody ended "
-                "it; all nodes were killed. Was it killed by hand, or by the out-of-memory killer?"
+                f"it; all its nodes were killed. {self._last_word()}"
             )
         self._end_orphans()
+
+    def _last_word(self) -> str:
+        """Of a keeper that ended by itself."""
+        lines = []
+        with contextlib.suppress(OSError):
+            lines = self._log.read_text(errors="replace").split("\n") if self._log else []
+        said = [line for line in lines if line.strip()]
+        if not said:
+            return "Was it killed by hand, or by the out-of-memory killer?"
+        return f"It said: {said[-1]} ({self._log})"
 
     def _hear(self, event: dict[str, Any]) -> None:
         name = event["name"]
         if event["event"] == "started":
-            pid = event["pid"]
+            pid = self._here(event["pid"])
             self.lives[name] = Life(pid, self._report(pid, name), asyncio.Event())
             self._answer(name, None)
+        elif event["event"] == "moved":
+            life = self.lives[name]
+            life.pid = self._here(event["pid"])
+            life.create_time = self._report(life.pid, name)
         elif event["event"] == "failed":
             self._answer(
                 name,
@@ -157,6 +186,19 @@ class Supervisor:
             started.set_result(self.lives[name].pid)
         else:
             started.set_exception(trouble)
+
+    def _here(self, pid: int) -> int:
+        """The pid of a child of the keeper in our own pid namespace; 0 if it is gone already."""
+        assert self._keeper is not None, "the keeper has just spoken"
+        if self._argv is KEEPER:
+            return pid
+        for process in psutil.Process(self._keeper.pid).children(recursive=True):
+            with contextlib.suppress(OSError, IndexError):
+                status = Path(f"/proc/{process.pid}/status").read_text()
+                # Ours, that in the host, and those in namespaces that the node itself has made.
+                if status.partition("NSpid:")[2].splitlines()[0].split()[1] == str(pid):
+                    return process.pid
+        return 0
 
     def _report(self, pid: int, name: str) -> float:
         """The create time of a process that was just started; 0 if it is gone already."""
