@@ -1,0 +1,1 @@
+"""Remote Linux hosts, reached by SSH."""
