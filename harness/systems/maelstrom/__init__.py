@@ -1,0 +1,1 @@
+"""Clients of nodes that speak Maelstrom's protocol."""
