@@ -1,0 +1,7 @@
+"""PySyncObj, a Raft in Python, as a system under test."""
+
+from harness.systems.pysyncobj.system import PySyncObj
+
+__all__ = ["SYSTEM"]
+
+SYSTEM = PySyncObj()
