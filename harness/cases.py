@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from harness.generators.script import Script
+from harness.scenario import Scenario
 from harness.simulation.choices import Given
 from harness.trial import Trial, TrialError
 from nemesis.schedule import Schedule, mistakes_of
@@ -21,13 +22,15 @@ from nemesis.schedule import Schedule, mistakes_of
 class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`trial`: with its seed, on the simulated cluster. `faults`: None for those that the seed
     draws. `choices`: given numbers by stream, None to draw all; `then_drawn`: draw on where given
-    ones end, instead of the plainest. `script`: the operations, None for those of the workload."""
+    ones end, instead of the plainest. `script`: the operations, None for those of the workload.
+    `scenario`: a script of faults and operations, in place of `faults` and beside the load."""
 
     trial: Trial
     faults: Schedule | None = None
     choices: Given | None = None
     then_drawn: bool = False
     script: Script | None = None
+    scenario: Scenario | None = None
 
     def size(self) -> int:
         """How many choices it writes down: operations, steps of faults, numbers that are not 0."""

@@ -37,6 +37,7 @@ COMMANDS = {
     "explore": "explore",
     "mutants": "mutants",
     "replay": "replay",
+    "scenario": "scenario",
     "shrink": "shrink",
     "simulate": "simulate",
 }
@@ -77,6 +78,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("trial", type=click.Path(path_type=Path), required=False)
 @trial_flags
+@click.option("--scenario", help="The file of one, in place of faults (see scenario).")
 @click.option("--store", type=click.Path(path_type=Path), default=Path("antipaxos-runs"))
 def run(trial: Path | None, store: Path, mutant: str | None, **flags: Any) -> NoReturn:
     """Run a trial: a cluster, clients, faults; record, check, report.

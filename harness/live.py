@@ -16,19 +16,21 @@ import logging
 from contextlib import AsyncExitStack
 from typing import Any, Literal
 
-import psutil
+import msgspec
 
 from checkers.history import HistoryError
 from checkers.stream import live_check
 from harness.clock import NS_PER_S, Clock, sleep
-from harness.contracts import Client, Cluster, EnvironmentTrouble
+from harness.contracts import Cluster, Comparable, EnvironmentTrouble
 from harness.disruption import Disruption
-from harness.generators import Generator, stagger, time_limit
 from harness.heal import HARNESS
 from harness.inspection import how_to_look, looked, somebody_looks
 from harness.loop import Loop
 from harness.places import Place
 from harness.report.progress import REFRESH_S, Moment, Progress
+from harness.scenario import Scenario, outcome
+from harness.scenario.player import Player
+from harness.scenario.staging import finale, load_of, loop_over, player, unplanned
 from harness.store.folder import RunFolder
 from harness.store.journal import Journal
 from harness.systems import system
@@ -42,9 +44,7 @@ from nemesis.schedule import Schedule
 
 log = logging.getLogger("antipaxos")
 
-# The harness gives up on an operation only well after its client should have.
-WATCHDOG_FACTOR = 3.0
-FINAL_LIMIT_S = 10.0  # for the final reads; a system that is up answers them in one second
+COMPARING_LIMIT_S = 10.0
 
 
 class Live:
@@ -55,7 +55,13 @@ class Live:
     """
 
     def __init__(
-        self, trial: Trial, faults: Schedule, folder: RunFolder, place: Place, progress: Progress
+        self,
+        trial: Trial,
+        faults: Schedule,
+        folder: RunFolder,
+        place: Place,
+        progress: Progress,
+        scenario: Scenario | None = None,
     ) -> None:
         assert trial.seed is not None
         self.notices: list[str] = []
@@ -66,6 +72,8 @@ class Live:
         self._folder = folder
         self._place = place
         self._progress = progress
+        self._scenario = scenario
+        self._player: Player | None = None  # of the scenario
         self._system = system(trial.system)
         self._workload = workload(
             trial.workload, trial.workload_options, check_time_limit_s=trial.check_time_limit_s
@@ -108,8 +116,7 @@ class Live:
 
     async def _live(self) -> None:
         with Ledger(self._folder.ledger) as ledger:
-            me = psutil.Process()
-            entries = [ledger.process(me.pid, me.create_time(), HARNESS)]
+            entries = [ledger.process(*self._place.driver(), HARNESS)]
 
             def started(pid: int, created_s: float, name: str) -> None:
                 entries.append(ledger.process(pid, created_s, name))
@@ -127,19 +134,24 @@ class Live:
             finally:
                 log.info("stopping the nodes")
                 await self._stop(cluster, ledger, entries)
+                self.notices += cluster.notices
                 self._place.keep(self.notices)  # only now, for nodes write traces until their end
 
     async def _recorded(self, cluster: Cluster, ledger: Ledger, clock: Clock) -> None:
         async with AsyncExitStack() as stack:
             self._journal = journal = Journal(self._folder.history)
             stack.callback(journal.close)
-            loop = self._loop_over(cluster, journal, clock)
+            loop = loop_over(self._trial, self._scenario, self._system, cluster, journal, clock)
             stack.push_async_callback(loop.close)
 
             def told(f: str, value: Any, _: Literal["info"]) -> None:
                 loop.journal_nemesis(f, value)
 
-            disruption = Disruption(cluster, self._faults, journal=told, ledger=ledger, clock=clock)
+            faults = self._faults if self._scenario is None else unplanned(self._trial)
+            disruption = Disruption(cluster, faults, journal=told, ledger=ledger, clock=clock)
+            if self._scenario is not None:
+                self._play(self._scenario, cluster, loop, disruption, clock)
+                stack.callback(self._keep_played)
             stack.callback(self._keep_schedule, disruption)
             stack.push_async_callback(_ended, self._shown(loop, disruption, clock))
             self._loop = loop
@@ -150,35 +162,23 @@ class Live:
                 )
                 stack.push_async_callback(_ended, self._watching)
             try:
-                await self._phases(loop, disruption, clock)
+                await self._phases(loop, disruption, cluster, clock)
                 if self._stopped and self._watching is not None:
                     await self._watching
             finally:
                 self.notices += disruption.troubles
                 self.notices += cluster.crashes()
 
-    def _loop_over(self, cluster: Cluster, journal: Journal, clock: Clock) -> Loop:
-        timeout_s = self._trial.operation_timeout_s
-
-        def client(node: str) -> Client:
-            return self._system.client(node, cluster.address(node), self._trial.workload, timeout_s)
-
-        return Loop(
-            journal=journal,
-            clock=clock,
-            nodes=cluster.nodes,
-            workers=self._trial.clients,
-            client=client,
-            seed=self._seed,
-            operation_limit_s=WATCHDOG_FACTOR * timeout_s,
-        )
-
-    async def _phases(self, loop: Loop, disruption: Disruption, clock: Clock) -> None:
-        self._stoppable = self._breaking = breaking = asyncio.create_task(disruption.run())
+    async def _phases(
+        self, loop: Loop, disruption: Disruption, cluster: Cluster, clock: Clock
+    ) -> None:
+        script = None if self._player is None else self._player.play
+        self._stoppable = self._breaking = breaking = asyncio.create_task(disruption.run(script))
         # If the nemesis breaks down there is no point in going on: its trouble ends the run.
         breaking.add_done_callback(lambda task: loop.stop() if _failed(task) else None)
         try:
-            await loop.run(self._load())
+            load = load_of(self._trial, self._scenario, self._workload.generator())
+            await loop.run(load, None if script is None else breaking)
         except BaseException:
             breaking.cancel()  # which heals; the rest of the schedule is for nobody
             await asyncio.wait([breaking])
@@ -193,7 +193,24 @@ class Live:
         with contextlib.suppress(asyncio.CancelledError):
             await self._stoppable
         log.info("final reads")
-        await loop.run(time_limit(FINAL_LIMIT_S, self._workload.final_generator()))
+        await loop.run(finale(self._workload.final_generator()))
+        await self._compare(cluster)
+
+    async def _compare(self, cluster: Cluster) -> None:
+        """Keep what the replicas say of their states, where the system can show them."""
+        if not isinstance(self._system, Comparable):
+            return
+        log.info("comparing replicas")
+        addresses = {node: cluster.address(node) for node in cluster.nodes}
+        try:
+            async with asyncio.timeout(COMPARING_LIMIT_S):
+                digests = await self._system.digests(addresses)
+        except (TimeoutError, OSError, EnvironmentTrouble) as wrong:
+            self.notices.append(
+                f"The replicas were not compared: {wrong or 'they did not answer'}."
+            )
+            return
+        self._folder.write(self._folder.digests, msgspec.json.encode(digests))
 
     async def _watch(self, journal: Journal, disruption: Disruption, clock: Clock) -> None:
         """Judge the journal while it grows, until the first violation."""
@@ -239,12 +256,6 @@ class Live:
         await asyncio.wait([self._breaking])
         await disruption.heal()
 
-    def _load(self) -> Generator:
-        work = self._workload.generator()
-        if self._trial.rate > 0:
-            work = stagger(1 / self._trial.rate, work)
-        return time_limit(self._trial.time_limit_s, work)
-
     def _shown(self, loop: Loop, disruption: Disruption, clock: Clock) -> asyncio.Task[None]:
         return asyncio.create_task(self._show(loop, disruption, clock))
 
@@ -271,6 +282,35 @@ class Live:
             # What was recorded is judged whatever happens here; 'antipaxos heal' does the rest.
             log.exception("the cluster did not stop cleanly")
             self.notices.append(f"The cluster did not stop cleanly: {wrong!r}. Run antipaxos heal.")
+
+    def _play(
+        self,
+        scenario: Scenario,
+        cluster: Cluster,
+        loop: Loop,
+        disruption: Disruption,
+        clock: Clock,
+    ) -> None:
+        self._player = player(
+            scenario,
+            self._trial,
+            self._system,
+            cluster,
+            loop=loop,
+            disruption=disruption,
+            clock=clock,
+            lines=self._place.lines(),
+        )
+
+    def _keep_played(self) -> None:
+        assert self._player is not None, "called where there is one"
+        played = self._player.played
+        if not played.reached:
+            self.notices.append(outcome.not_reached(played))
+        try:
+            self._folder.write(self._folder.played, outcome.encode(played))
+        except EnvironmentTrouble as wrong:
+            self.notices.append(str(wrong))
 
     def _keep_schedule(self, disruption: Disruption) -> None:
         try:

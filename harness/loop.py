@@ -12,6 +12,8 @@ Rules
    poll.
 5. A stop asks for no new operation, waits a bounded while for those in flight, and records the rest
    as info. Nothing that was journaled is ever taken back, whatever exception ends the run.
+6. Operations may be ordered one by one beside the generator (`perform`). They are journaled like
+   its own, it is told of them, and they come first: what is ordered at a moment is done at it.
 
 Sources: the order of drain, ask, journal, dispatch is that of jepsen.generator.interpreter.
 """
@@ -28,7 +30,7 @@ import msgspec
 from checkers.history import Error, Operation
 from harness.clock import NS_PER_S, Clock, Wakeup
 from harness.contracts import Client, Completion
-from harness.generators import Generator, GeneratorError, Invocation, Roster
+from harness.generators import Generator, GeneratorError, Invocation, Request, Roster
 from harness.generators.simulate import stuck
 from harness.store.journal import Journal, MemoryJournal, NotJsonError
 from harness.worker import CLOSE_LIMIT_S, ClientBug, Worker
@@ -45,6 +47,20 @@ class Progress(msgspec.Struct, frozen=True):
     fail: int
     info: int
     in_flight: int
+
+
+class Order(msgspec.Struct, frozen=True, eq=False):
+    """An operation that was ordered, by a worker from number `first` on. `begun`: its invocation,
+    once it was sent; `done`: its completion."""
+
+    request: Request
+    node: str
+    first: int
+    begun: asyncio.Future[Operation]
+    done: asyncio.Future[Operation]
+
+    def suits(self, number: int, node: str) -> bool:
+        return number >= self.first and node == self.node
 
 
 class Loop:
@@ -77,6 +93,9 @@ class Loop:
         self._tasks: set[asyncio.Task[None]] = set()  # of all workers, retired ones included
         self._open: dict[int, Operation] = {}  # invocations in flight, by worker
         self._reports: deque[tuple[Worker, Completion | ClientBug]] = deque()
+        self._orders: deque[Order] = deque()  # not begun
+        self._ordered: dict[int, Order] = {}  # begun, by worker
+        self._listeners: list[Callable[[Operation, Operation], None]] = []
         self._waiter: asyncio.Future[None] | None = None
         self._operation_limit_ns = round(operation_limit_s * NS_PER_S)
         self._stop_limit_ns = round(stop_limit_s * NS_PER_S)
@@ -89,8 +108,22 @@ class Loop:
         ended = self._ended
         return Progress(ended["ok"], ended["fail"], ended["info"], len(self._open))
 
-    async def run(self, generator: Generator) -> None:
-        """Until the generator is exhausted, or stopped, and nothing is in flight.
+    def listen(self, heard: Callable[[Operation, Operation], None]) -> None:
+        """Have each operation of a client told when it has ended: invocation and completion."""
+        self._listeners.append(heard)
+
+    def perform(self, request: Request, node: str, first: int = 0) -> Order:
+        """Order an operation at `node`, of the first free worker there from number `first` on. Both
+        its futures are cancelled where `run` ends before they come."""
+        event_loop = asyncio.get_running_loop()
+        order = Order(request, node, first, event_loop.create_future(), event_loop.create_future())
+        self._orders.append(order)
+        self._wake()
+        return order
+
+    async def run(self, generator: Generator, meanwhile: asyncio.Task[None] | None = None) -> None:
+        """Until the generator is exhausted, or stopped, and nothing is in flight. With a task in
+        `meanwhile`: as long as that goes on and no longer, whatever the generator says.
 
         Raises GeneratorError, ClientBug, or EnvironmentTrouble (the disk is full); what happened
         up to then is in the journal.
@@ -100,21 +133,29 @@ class Loop:
             self._workers = [self._begin(n, self._roster.process(n)) for n in self._roster.workers]
         watchdog = _Every(self._clock, max(self._operation_limit_ns // 10, 1), self._wake)
         exhausted = False
+        if meanwhile is not None:
+            meanwhile.add_done_callback(lambda _: self._wake())
         try:
             while True:
                 generator = self._end_overdue(self._settle(generator))
                 wake_ns = None
-                if not exhausted and self._stop_at_ns is None:
-                    generator, exhausted, wake_ns = self._hand_out(generator)
-                self._flush()
+                goes_on = meanwhile is not None and not meanwhile.done()
+                exhausted = exhausted or (meanwhile is not None and not goes_on)
+                batch: list[tuple[int, Operation]] = []
+                if self._stop_at_ns is None:
+                    generator = self._carry_out(generator, batch)
+                    if not exhausted:
+                        generator, exhausted, wake_ns = self._hand_out(generator, batch)
+                self._dispatch(batch)
                 if not self._open:
-                    if exhausted or self._stop_at_ns is not None:
+                    if self._stop_at_ns is not None or (exhausted and not goes_on):
                         return
-                    if wake_ns is None:
+                    if wake_ns is None and not goes_on:
                         raise GeneratorError(stuck())
                 await self._wait(event_loop, wake_ns)
         finally:
             watchdog.cancel()
+            self._forget_orders()
             self._flush()
 
     def stop(self) -> None:
@@ -171,6 +212,11 @@ class Loop:
         self._ended[result.type] += 1
         self._roster.release(number)
         generator = self._roster.tell(generator, now_ns, event)
+        asked = self._ordered.pop(number, None)
+        if asked is not None and not asked.done.done():
+            asked.done.set_result(event)
+        for heard in self._listeners:
+            heard(invoke, event)
         if result.type == "info":
             self._workers[number] = self._begin(number, self._roster.retire(number))
         return generator
@@ -192,12 +238,13 @@ class Loop:
             generator = self._complete(worker, Completion("info", None, error), generator)
         return generator
 
-    def _hand_out(self, generator: Generator) -> tuple[Generator, bool, int | None]:
-        """Give the free workers what the generator has for them now.
+    def _hand_out(
+        self, generator: Generator, batch: list[tuple[int, Operation]]
+    ) -> tuple[Generator, bool, int | None]:
+        """Begin what the generator has for the free workers now, and put it into the batch.
 
         Returns the generator, whether it is exhausted, and the moment to ask again, if any.
         """
-        batch: list[tuple[int, Operation]] = []
         exhausted, wake_ns = False, None
         while self._roster.free:
             now_ns = self._clock.now_ns()
@@ -207,22 +254,48 @@ class Loop:
                 wake_ns = answer.until_ns if answer is not None else None
                 break
             number = answer.worker
-            invoke = self._journal.append(
-                now_ns,
-                self._roster.take(number),
-                "invoke",
-                answer.f,
-                answer.value,
-                answer.key,
-                self._node(number),
-            )
+            invoke = self._begun(number, Request(answer.f, answer.value, answer.key), now_ns)
             batch.append((number, invoke))
             generator = self._roster.tell(after, now_ns, invoke)
+        return generator, exhausted, wake_ns
+
+    def _carry_out(self, generator: Generator, batch: list[tuple[int, Operation]]) -> Generator:
+        """Begin what was ordered, as far as workers are free, and put it into the batch."""
+        for order in [order for order in self._orders if not order.done.done()]:
+            number = next((n for n in self._roster.free if order.suits(n, self._node(n))), None)
+            if number is None:
+                continue
+            self._orders.remove(order)
+            self._ordered[number] = order
+            now_ns = self._clock.now_ns()
+            invoke = self._begun(number, order.request, now_ns)
+            batch.append((number, invoke))
+            generator = self._roster.tell(generator, now_ns, invoke)
+        return generator
+
+    def _forget_orders(self) -> None:
+        for order in (*self._orders, *self._ordered.values()):
+            order.begun.cancel()
+            order.done.cancel()
+        self._orders.clear()
+        self._ordered.clear()
+
+    def _begun(self, number: int, request: Request, now_ns: int) -> Operation:
+        """The invocation of a worker, journaled."""
+        process, node = self._roster.take(number), self._node(number)
+        return self._journal.append(
+            now_ns, process, "invoke", request.f, request.value, request.key, node
+        )
+
+    def _dispatch(self, batch: list[tuple[int, Operation]]) -> None:
+        """Send what has begun, once it is on file."""
         self._flush()
         for number, invoke in batch:
             self._open[number] = invoke
             self._workers[number].dispatch(invoke)
-        return generator, exhausted, wake_ns
+            order = self._ordered.get(number)
+            if order is not None and not order.begun.done():
+                order.begun.set_result(invoke)
 
     def _node(self, number: int) -> str:
         return self._nodes[number % len(self._nodes)]

@@ -13,33 +13,42 @@ import contextlib
 import functools
 import gc
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
 
 from checkers.compose import check_all
-from checkers.coverage import Coverage
 from checkers.history import History, Operation
 from checkers.trace import TraceError, read_lines
 from checkers.verdict import Checker, Recording, Verdict
 from harness.cases import Case
-from harness.clock import Clock, sleep
-from harness.contracts import Client, EnvironmentTrouble, System, Workload
+from harness.clock import NS_PER_S, sleep
+from harness.contracts import EnvironmentTrouble, System, Workload
 from harness.disruption import Disruption
-from harness.generators import Generator, stagger, time_limit
-from harness.generators.script import script_of, scripted
-from harness.live import FINAL_LIMIT_S, WATCHDOG_FACTOR
+from harness.generators import Generator
+from harness.generators.script import Script, script_of, scripted
 from harness.loop import ClientBug, GeneratorError, Loop
 from harness.places import SimulatedPlace
+from harness.scenario.outcome import Played, not_reached
+from harness.scenario.player import Player
+from harness.scenario.staging import (
+    exercising,
+    finale,
+    load_of,
+    loop_over,
+    may_strike,
+    player,
+    unplanned,
+    workers_of,
+)
 from harness.settle import expected, plan
 from harness.simulation.choices import Given
-from harness.simulation.cluster import SimulatedCluster
 from harness.simulation.loop import Stalled
 from harness.simulation.world import Observer
 from harness.store.journal import MemoryJournal
 from harness.systems import system
-from harness.trial import Trial
 from harness.workloads import workload
 from harness.worldlog import WorldEvent
 from nemesis.capabilities import refusals
@@ -54,7 +63,7 @@ class Simulated(msgspec.Struct, frozen=True, kw_only=True):
     """What a run left. `executed`: the faults as carried out. `choices`: all that was decided, by
     stream. `world`: its log, empty unless asked for. `notices`: sentences. `lines`: of the trace,
     as nodes would have written them. `deliveries`: of messages between nodes. `final_from`: the
-    index of the first operation after all was healed."""
+    index of the first operation after all was healed. `played`: what came of the scenario."""
 
     case: Case
     history: History
@@ -67,16 +76,21 @@ class Simulated(msgspec.Struct, frozen=True, kw_only=True):
     virtual_s: float
     checkers: Sequence[Checker]
     final_from: int
+    played: Played | None = None
 
     @property
     def explicit(self) -> Case:
         """The case with all that chance decided written down: it can be made smaller."""
-        trial = self.case.trial
+        workers = workers_of(self.case.trial, self.case.scenario)
+        trial = msgspec.structs.replace(self.case.trial, clients=workers, scenario="")
+        faults, script = self.executed, script_of(self.history, workers, self.final_from)
+        if self.case.scenario is not None:
+            faults, script = _in_order(faults, script)
         return Case(
             trial=trial,
-            faults=self.executed,
+            faults=faults,
             choices=self.choices,
-            script=script_of(self.history, trial.clients, self.final_from),
+            script=script,
         )
 
     @property
@@ -146,7 +160,7 @@ def _system(name: str) -> System:
 async def _run(case: Case, where: SimulatedPlace, watcher: Watcher | None) -> Simulated:
     trial = case.trial
     assert trial.seed is not None, "a case has its seed"
-    faults = plan(trial) if case.faults is None else case.faults
+    faults = planned(case)
     system_ = _system(trial.system)
     work = workload(
         trial.workload, trial.workload_options, check_time_limit_s=trial.check_time_limit_s
@@ -160,18 +174,22 @@ async def _run(case: Case, where: SimulatedPlace, watcher: Watcher | None) -> Si
         cluster.world.observe(watcher)
     clock = where.clock()
     journal = MemoryJournal()
-    driver = _driver(trial, system_, cluster, journal, clock)
+    driver = loop_over(trial, case.scenario, system_, cluster, journal, clock)
 
     def told(f: str, value: Any, _: Literal["info"]) -> None:
         driver.journal_nemesis(f, value)
         if watcher is not None and "applied" in value and "id" in value:
             watcher.struck(value["id"], f if f == value["applied"]["fault"] else None)
 
-    disruption = Disruption(cluster, faults, journal=told, ledger=NoEntries(), clock=clock)
-    breaking = asyncio.create_task(disruption.run())
+    ordered = faults if case.scenario is None else unplanned(trial)
+    disruption = Disruption(cluster, ordered, journal=told, ledger=NoEntries(), clock=clock)
+    of_script = None
+    if case.scenario is not None:
+        of_script = player(
+            case.scenario, trial, system_, cluster, driver, disruption, clock, where.lines()
+        )
     load, final = _operations(case, work)
-    await driver.run(load)
-    await breaking
+    await _break_under(load, driver, disruption, of_script)
     await sleep(clock, trial.recovery_s)
     final_from = len(journal.operations)
     await driver.run(final())
@@ -184,43 +202,67 @@ async def _run(case: Case, where: SimulatedPlace, watcher: Watcher | None) -> Si
         executed=disruption.executed(),
         choices=where.choices.taken(),
         world=where.events,
-        notices=(*disruption.troubles, *cluster.crashes()),
+        notices=(*disruption.troubles, *cluster.crashes(), *_not_reached(of_script)),
         deliveries=cluster.world.deliveries,
         virtual_s=where.virtual_s,
-        checkers=_checkers(work.checkers(), case, faults),
+        checkers=_checkers(work.checkers(), case, faults, of_script),
         final_from=final_from,
+        played=None if of_script is None else of_script.played,
     )
 
 
-def _driver(
-    trial: Trial, of: System, cluster: SimulatedCluster, journal: MemoryJournal, clock: Clock
-) -> Loop:
-    assert trial.seed is not None, "a case has its seed"
+async def _break_under(
+    load: Generator, driver: Loop, disruption: Disruption, script: Player | None
+) -> None:
+    """The main phase: load and faults side by side. A script ends the load when it ends."""
+    breaking = asyncio.create_task(disruption.run(None if script is None else script.play))
+    await driver.run(load, None if script is None else breaking)
+    await breaking
 
-    def client(node: str) -> Client:
-        return of.client(node, cluster.address(node), trial.workload, trial.operation_timeout_s)
 
-    return Loop(
-        journal=journal,
-        clock=clock,
-        nodes=cluster.nodes,
-        workers=trial.clients,
-        client=client,
-        seed=trial.seed,
-        operation_limit_s=WATCHDOG_FACTOR * trial.operation_timeout_s,
+def _in_order(faults: Schedule, script: Script) -> tuple[Schedule, Script]:
+    """What a scenario did at the very moment of an answer it did because of it: by the clock alone
+    it would come before. Each step is put off by a nanosecond more than what it followed."""
+    begun = [line.at_ns for line in script.load]
+    load = [
+        msgspec.structs.replace(line, at_ns=line.at_ns + 2 * place + 1)
+        for place, line in enumerate(script.load)
+    ]
+    steps = [
+        msgspec.structs.replace(step, at_s=_later_s(step.at_s, begun)) for step in faults.steps
+    ]
+    duration_s = _later_s(faults.duration_s, begun)
+    return (
+        msgspec.structs.replace(faults, duration_s=duration_s, steps=tuple(steps)),
+        msgspec.structs.replace(script, load=tuple(load)),
     )
+
+
+def _later_s(at_s: float, begun: Sequence[int]) -> float:
+    before = bisect_left(begun, round(at_s * NS_PER_S))
+    return round(at_s + 2 * before / NS_PER_S, 9)
+
+
+def planned(case: Case) -> Schedule:
+    """The faults that a case is to show; those of a scenario with a node in place of words."""
+    if case.scenario is not None:
+        return may_strike(case.scenario, case.trial)
+    return plan(case.trial) if case.faults is None else case.faults
+
+
+def _not_reached(of_script: Player | None) -> tuple[str, ...]:
+    if of_script is None or of_script.played.reached:
+        return ()
+    return (not_reached(of_script.played),)
 
 
 def _operations(case: Case, work: Workload) -> tuple[Generator, Callable[[], Generator]]:
     """What clients do while faults come and go, and, once that is known, at the end."""
     if case.script is not None:
         script = case.script
-        return scripted(script.load), lambda: time_limit(FINAL_LIMIT_S, scripted(script.final))
-    load = work.generator()
-    if case.trial.rate > 0:
-        load = stagger(1 / case.trial.rate, load)
-    load = time_limit(case.trial.time_limit_s, load)
-    return load, lambda: time_limit(FINAL_LIMIT_S, work.final_generator())
+        return scripted(script.load), lambda: finale(scripted(script.final))
+    load = load_of(case.trial, case.scenario, work.generator())
+    return load, lambda: finale(work.final_generator())
 
 
 def _plain(operations: Sequence[Operation]) -> list[Operation]:
@@ -230,9 +272,9 @@ def _plain(operations: Sequence[Operation]) -> list[Operation]:
     return [decoder.decode(line) for line in lines.splitlines()]
 
 
-def _checkers(of_workload: Sequence[Checker], case: Case, faults: Schedule) -> Sequence[Checker]:
-    planned = expected(case.trial, faults, asked_for=case.faults is None)
-    return [
-        msgspec.structs.replace(c, planned=planned) if isinstance(c, Coverage) else c
-        for c in of_workload
-    ]
+def _checkers(
+    of_workload: Sequence[Checker], case: Case, faults: Schedule, of_script: Player | None
+) -> Sequence[Checker]:
+    kinds = expected(case.trial, faults, asked_for=case.faults is None)
+    played = None if of_script is None else of_script.played
+    return exercising(of_workload, kinds, case.scenario, played)

@@ -14,7 +14,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FLAGS = (
     click.option("--system", help="A name (see doctor) or a YAML file of your own system."),
-    click.option("--workload", help="register, consensus or log."),
+    click.option("--workload", help="What clients do: docs/workloads.md lists them. [register]"),
     click.option("--faults", help="Packages joined by '+', or a schedule.json to play again."),
     click.option("--nodes", type=int, help=f"How many nodes. [{_TRIAL.nodes}]"),
     click.option("--clients", type=int, help=f"How many clients. [{_TRIAL.clients}]"),
@@ -27,7 +27,7 @@ _FLAGS = (
         "--option", "options", multiple=True, metavar="NAME=VALUE", help="For the system."
     ),
     click.option("--cluster-option", "cluster_options", multiple=True, metavar="NAME=VALUE"),
-    click.option("--workload-option", "workload_options", multiple=True, metavar="NAME=NUMBER"),
+    click.option("--workload-option", "workload_options", multiple=True, metavar="NAME=VALUE"),
     click.option("--mutant", help="A broken node of the system's catalogue (see mutants --list)."),
     click.option("--operation-timeout", "operation_timeout_s", type=float, metavar="SECONDS"),
     click.option(
@@ -35,7 +35,10 @@ _FLAGS = (
     ),
     click.option("--check-time-limit", "check_time_limit_s", type=float, metavar="SECONDS"),
     click.option("--live-check", help="Judge meanwhile: off, note, or stop at a violation. [off]"),
-    click.option("--cluster", help="Where the nodes live: local or simulated. [local]"),
+    click.option(
+        "--cluster",
+        help="Where the nodes live: local, namespaces, ssh, maelstrom or simulated. [the system's]",
+    ),
     click.option("--name", help="Of the run's folder. [system-workload]"),
 )
 
@@ -50,7 +53,7 @@ def trial_flags(command: Command) -> Command:
 def flags_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a trial among the parameters of `run`; what was not given is left out."""
     flags = {k: v for k, v in given.items() if v not in (None, ()) and k not in ("mutant", "store")}
-    for field, read in (("options", str), ("cluster_options", str), ("workload_options", _number)):
+    for field, read in (("options", str), ("cluster_options", str), ("workload_options", _value)):
         if field in flags:
             flags[field] = pairs(flags[field], field.replace("_", "-")[:-1], read)
     if given.get("mutant") is not None:
@@ -64,13 +67,16 @@ def pairs(texts: tuple[str, ...], flag: str, read: Callable[[str], Any]) -> dict
         name, equals, value = text.partition("=")
         if not equals:
             raise click.UsageError(f"--{flag} {text!r}: write NAME=VALUE")
-        try:
-            pairs[name] = read(value)
-        except (ValueError, OverflowError):
-            raise click.UsageError(f"--{flag} {text!r}: {value!r} is not a number") from None
+        pairs[name] = read(value)
     return pairs
 
 
-def _number(value: str) -> float | int:
-    number = float(value)
-    return int(number) if number == int(number) else number
+def _value(text: str) -> bool | float | int | str:
+    """As YAML would read it: a truth, a number, else the text itself."""
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        number = float(text)
+        return int(number) if number == int(number) else number
+    except (ValueError, OverflowError):  # not a number, or no finite one
+        return text
