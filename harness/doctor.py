@@ -11,27 +11,18 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import msgspec
 
 from checkers.linearizability import engine
+from harness import doctor_hosts
 from harness.clock import monotonic_ns
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """`needed`: nothing runs without it. `remedy`: what to do where it is missing."""
-
-    subject: str
-    found: bool
-    needed: bool
-    says: str
-    remedy: str = ""
+from harness.doctor_hosts import Finding
 
 
 def examine() -> list[Finding]:
-    return [look() for look in _LOOKS]
+    return [*(look() for look in _LOOKS), *doctor_hosts.examine()]
 
 
 def _python() -> Finding:
@@ -86,17 +77,6 @@ def _files() -> Finding:
     )
 
 
-def _systems() -> Finding:
-    names = sorted(p.name for p in entry_points(group="antipaxos.systems"))
-    return Finding(
-        "systems",
-        bool(names),
-        False,
-        f"plugged in: {', '.join(names) or 'none'}",
-        "Install antipaxos with pip so that its entry points exist.",
-    )
-
-
 def _engine() -> Finding:
     if engine.available():
         return Finding("engine", True, False, "histories are judged by the compiled search")
@@ -127,7 +107,6 @@ _LOOKS: tuple[Callable[[], Finding], ...] = (
     _loopback,
     _store,
     _files,
-    _systems,
     _engine,
     _death_with_parent,
 )

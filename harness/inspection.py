@@ -27,8 +27,10 @@ def how_to_look(ledger: Path, nodes: Sequence[str], folder: Path) -> list[str]:
         if isinstance(entry, ProcessEntry) and entry.name in nodes
     }
     listed = ", ".join(f"{name} is process {pids[name]}" for name in nodes if name in pids)
+    # Of nodes in a world of their own the ledger knows nothing: their pids are others outside.
+    where = listed or "'ps' shows them, 'sudo nsenter --target PID --all' enters their hosts"
     return [
-        f"The cluster is frozen, every node paused (SIGSTOP): {listed}.",
+        f"The cluster is frozen, every node paused (SIGSTOP): {where}.",
         f"Look with a debugger, in /proc, and at logs and data in {folder / 'nodes'}.",
     ]
 

@@ -11,11 +11,13 @@ from pathlib import Path
 import msgspec
 
 from harness import cases, recheck, worldlog
+from harness import scenario as scenarios
 from harness.cases import Case
 from harness.clock import folder_time, utc_now
 from harness.run import environment
-from harness.settle import plan
-from harness.simulate import Simulated, simulate
+from harness.scenario import outcome
+from harness.scenario.staging import of_trial
+from harness.simulate import Simulated, planned, simulate
 from harness.store.folder import RunFolder
 from nemesis import schedule
 
@@ -37,8 +39,10 @@ def write(folder: RunFolder, simulated: Simulated) -> None:
     case = simulated.case
     folder.write(folder.case, cases.encode(case))
     folder.write_trial(case.trial, environment(case.trial))
-    faults = plan(case.trial) if case.faults is None else case.faults
-    folder.write(folder.plan, schedule.encode(faults))
+    folder.write(folder.plan, schedule.encode(planned(case)))
+    if case.scenario is not None and simulated.played is not None:
+        folder.write(folder.scenario, scenarios.encode(of_trial(case.scenario, case.trial)))
+        folder.write(folder.played, outcome.encode(simulated.played))
     lines = msgspec.json.Encoder().encode_lines(list(simulated.history))
     folder.write(folder.history, lines)
     folder.write(folder.schedule, schedule.encode(simulated.executed))

@@ -13,28 +13,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import yaml
 
 from checkers.budget import Budget
 from checkers.compose import check_all
-from checkers.coverage import Coverage
 from checkers.formats import read_history, torn, unjudged
 from checkers.formats.reading import IN_FOLDERS
 from checkers.history import History
 from checkers.linearizability import Linearizable, check_table
 from checkers.linearizability.engine import available, table_of, why_not
 from checkers.models import MODELS, Model, model
-from checkers.trace import merge_traces, read_trace
+from checkers.replicas import ReplicasEqual
 from checkers.verdict import Checker, Kind, Recording, Verdict
-from harness import cases, worldlog
+from harness import beside
 from harness.contracts import EnvironmentTrouble
 from harness.excerpt import excerpt_of
 from harness.report.page import Subject, write_report
-from harness.settle import expected
+from harness.scenario.staging import exercising, workers_of
+from harness.settle import settle
 from harness.store.folder import RunFolder
 from harness.trial import Trial, TrialError, nearest
 from harness.workloads import workload
-from nemesis import schedule
 
 if TYPE_CHECKING:
     from checkers._engine import Table
@@ -88,7 +86,7 @@ def check(path: Path, asked: Asked = _AS_RECORDED) -> Judged:
     do.
     """
     given = None if asked.model_name is None else chosen_model(asked)
-    trial, environment = _trial_of(path)
+    trial, environment = beside.trial_of(path)
     if given is None and trial is None:
         if not path.is_file():
             read_history(path, asked.format_name)  # which says best what is wrong with a path
@@ -102,7 +100,7 @@ def check(path: Path, asked: Asked = _AS_RECORDED) -> Judged:
         streamed = _streamed(path, given, asked)
         if streamed is not None:
             return streamed
-    notices = [*_notices_of(path)]
+    notices = [*beside.notices_of(path)]
     too_large = _too_large(path, asked, notices)
     if too_large is not None:
         return _undecided(too_large, notices, trial, environment)
@@ -110,14 +108,22 @@ def check(path: Path, asked: Asked = _AS_RECORDED) -> Judged:
     notices += loaded.notices
     recording = Recording(
         history=loaded.history,
-        trace=_trace_beside(path, notices),
+        trace=beside.trace_of(path, notices),
         nodes=trial.node_names if trial else (),
+        digests=beside.digests_of(path, notices),
     )
     if given is not None:
         judges: Sequence[Checker] = (Linearizable(given, _budget(asked), alone=asked.explain),)
     else:
         assert trial is not None
-        judges = _checkers(trial, asked.time_limit_s, _planned(path, trial))
+        judges = exercising(
+            _checkers(trial, asked.time_limit_s),
+            beside.planned(path, trial),
+            beside.scenario_of(path),
+            beside.played_of(path),
+        )
+        if recording.digests and trial.nodes > 1:  # one alone has nobody to differ from
+            judges = [*judges, ReplicasEqual()]
         if asked.explain:
             judges = [j.standing_alone() if isinstance(j, Linearizable) else j for j in judges]
     return Judged(
@@ -160,7 +166,7 @@ def _streamed(path: Path, given: Model, asked: Asked) -> Judged | None:
     return Judged(
         verdict=verdict,
         recording=Recording(history=excerpt_of(file, _named(verdict))),
-        notices=[*_notices_of(path), *_about_reading(table)],
+        notices=[*beside.notices_of(path), *_about_reading(table)],
         trial=None,
         environment={},
         operations=table.calls,
@@ -231,66 +237,9 @@ def _size(file: Path) -> int:
         return 0
 
 
-def _checkers(
-    trial: Trial, time_limit_s: float | None, planned: tuple[str, ...]
-) -> Sequence[Checker]:
+def _checkers(trial: Trial, time_limit_s: float | None) -> Sequence[Checker]:
     limit_s = trial.check_time_limit_s if time_limit_s is None else time_limit_s
-    of_workload = workload(
-        trial.workload, trial.workload_options, check_time_limit_s=limit_s
-    ).checkers()
-    # Workloads know no faults; that each planned kind took effect is asked here.
-    return [
-        msgspec.structs.replace(c, planned=planned) if isinstance(c, Coverage) else c
-        for c in of_workload
-    ]
-
-
-def _planned(path: Path, trial: Trial) -> tuple[str, ...]:
-    """The kinds of faults that the run was to inject, none where its plan is gone."""
-    folder = RunFolder(path if path.is_dir() else path.parent)
-    if not folder.plan.exists():
-        return ()
-    asked_for = not folder.case.exists() or cases.read(folder.case).faults is None
-    return expected(trial, schedule.read(folder.plan), asked_for=asked_for)
-
-
-def _run_of(path: Path) -> RunFolder | None:
-    """The run that `path`, its folder or its history, belongs to."""
-    folder = RunFolder(path if path.is_dir() else path.parent)
-    ours = path.is_dir() or path.name == folder.history.name
-    return folder if ours and folder.trial.exists() else None
-
-
-def _trial_of(path: Path) -> tuple[Trial | None, Mapping[str, Any]]:
-    folder = _run_of(path)
-    if folder is None:
-        return None, {}
-    try:
-        return folder.read_trial()
-    except (yaml.YAMLError, msgspec.ValidationError, ValueError, OSError) as wrong:
-        raise TrialError(
-            [
-                f"{folder.trial} is not the trial of a run: {wrong}. To check the history alone, "
-                "copy it to another folder and name a --model."
-            ]
-        ) from wrong
-
-
-def _notices_of(path: Path) -> Sequence[str]:
-    folder = _run_of(path)
-    return () if folder is None else folder.read_notices()
-
-
-def _trace_beside(path: Path, notices: list[str]) -> Sequence[Any]:
-    folder = _run_of(path)
-    if folder is None:
-        return ()
-    if folder.trace.exists():
-        return read_trace(folder.trace, notices)
-    if folder.origin.exists():
-        # The harness was killed before it put them together; what is torn favours the system.
-        return merge_traces(folder.node_traces(), int(folder.origin.read_text()), notices)
-    return ()
+    return workload(trial.workload, trial.workload_options, check_time_limit_s=limit_s).checkers()
 
 
 def draw(folder: RunFolder, judged: Judged) -> None:
@@ -326,19 +275,29 @@ def redraw(path: Path) -> Path:
 def rerun_command(trial: Trial, program: str = "antipaxos") -> str:
     """The command that runs a trial again: only what differs from the defaults, and the seed."""
     words = [program, "run"]
-    default = Trial()
+    default = _usual(trial)
     for field in trial.__struct_fields__:
         value = getattr(trial, field)
         if field in ("options", "cluster_options", "workload_options"):
             flag = f"--{field[:-1].replace('_', '-')}"
             for name, chosen in value.items():
-                words += [flag, f"{name}={chosen}"]
+                text = str(chosen).lower() if isinstance(chosen, bool) else str(chosen)
+                words += [flag, f"{name}={text}"]
         elif value != getattr(default, field) or (
             field == "workload" and "mutant" in trial.options
         ):
             words.append(f"--{field.removesuffix('_s').replace('_', '-')}")
             words.append(str(value).removesuffix(".0") if isinstance(value, float) else str(value))
     return shlex.join(words)
+
+
+def _usual(trial: Trial) -> Trial:
+    """What needs no flag: the defaults, and what the file of its scenario says."""
+    with contextlib.suppress(TrialError):
+        if trial.scenario:
+            settled = settle(None, {"scenario": trial.scenario})
+            return msgspec.structs.replace(settled, scenario="")  # itself it needs
+    return Trial()
 
 
 def _subject(folder: RunFolder, judged: Judged) -> Subject:
@@ -360,9 +319,9 @@ def _subject(folder: RunFolder, judged: Judged) -> Subject:
         rerun=again(folder, trial),
         settings=settings,
         environment={"seed": str(trial.seed)} | {k: str(v) for k, v in judged.environment.items()},
-        workers=trial.clients,
+        workers=workers_of(trial, beside.scenario_of(folder.path)),
         notices=judged.notices,
-        world=_world_of(folder),
+        world=beside.world_of(folder),
     )
 
 
@@ -371,11 +330,3 @@ def again(folder: RunFolder, trial: Trial, program: str = "antipaxos") -> str:
     if folder.case.exists():
         return shlex.join([program, "replay", str(folder.path)])
     return rerun_command(trial, program)
-
-
-def _world_of(folder: RunFolder) -> Sequence[worldlog.WorldEvent]:
-    """Empty for a run of real machines, and where somebody changed the file: nothing is judged by
-    it, and a report without its picture is better than none."""
-    with contextlib.suppress(worldlog.WorldLogError, OSError):
-        return worldlog.read(folder.world)
-    return ()

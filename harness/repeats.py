@@ -78,19 +78,24 @@ def wilson(successes: int, tries: int) -> tuple[float, float]:
     return max(0.0, (middle - spread) / (1 + square)), min(1.0, (middle + spread) / (1 + square))
 
 
-def share_told(failed: int, of: int) -> str:
+def share_told(failed: int, of: int, one: str = "run", several: str = "runs") -> str:
     """'3 of 5 runs (95 %: 23 % to 88 %)'."""
     low, high = wilson(failed, of)
-    runs = "1 run" if of == 1 else f"{of} runs"
+    runs = f"1 {one}" if of == 1 else f"{of} {several}"
     return f"{failed} of {runs} (95 %: {100 * low:.0f} % to {100 * high:.0f} %)"
 
 
 def again(trial: Trial, schedule: Path, store: Path) -> Repetition:
-    """One run of the trial with these faults, by the seed of the trial.
+    """One run of the trial with these faults, or by the scenario beside them, by the seed of the
+    trial.
 
     Raises EnvironmentTrouble where nothing was recorded.
     """
-    trial = msgspec.structs.replace(trial, faults=str(schedule), live_check="off")
+    trial = msgspec.structs.replace(trial, live_check="off")
+    if trial.scenario:  # it waits for what it needs, where its faults at their times would miss it
+        trial = msgspec.structs.replace(trial, scenario=str(RunFolder(schedule.parent).scenario))
+    else:
+        trial = msgspec.structs.replace(trial, faults=str(schedule))
     with contextlib.redirect_stdout(io.StringIO()):  # its verdict is one line of ours
         outcome = running.run(trial, store)
     found = fingerprint(outcome.verdict)

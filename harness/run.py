@@ -25,7 +25,7 @@ import secrets
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -35,8 +35,10 @@ from checkers.formats import FormatError
 from checkers.history import HistoryError
 from checkers.trace import TraceError
 from checkers.verdict import Kind, Verdict
-from harness import recheck
+from harness import inside, real, recheck
+from harness import scenario as scenarios
 from harness.clock import folder_time, utc_now
+from harness.clusters.namespaces import world
 from harness.console import tell
 from harness.contracts import EnvironmentTrouble
 from harness.heal import heal, stored_runs
@@ -46,7 +48,8 @@ from harness.loop import ClientBug, GeneratorError
 from harness.places import Place, place
 from harness.report.progress import Progress
 from harness.report.terminal import verdict_lines
-from harness.settle import breaks_something, plan
+from harness.scenario.staging import of_trial
+from harness.settle import breaks_something, plan, scenario_of
 from harness.simulation.loop import Stalled
 from harness.store.folder import RunFolder
 from harness.systems import system
@@ -66,26 +69,33 @@ class Outcome(msgspec.Struct, frozen=True):
     exit_code: int
 
 
-def run(trial: Trial, store: Path) -> Outcome:
+def run(trial: Trial, store: Path, listening: Callable[[], None] = lambda: None) -> Outcome:
     """Run a trial and judge it. Raises EnvironmentTrouble where there is nothing to judge.
 
-    Belongs on the main thread: it handles SIGINT and SIGTERM while it lasts.
+    Belongs on the main thread: it handles SIGINT and SIGTERM while it lasts, `listening` is called
+    when it begins to.
     """
     seed = secrets.randbelow(2**31) if trial.seed is None else trial.seed
     trial = msgspec.structs.replace(trial, seed=seed)
-    faults = plan(trial)
+    kind = real.CLUSTERS.get(trial.cluster)
+    if kind is not None and kind.worldly and not world.inside():
+        return _in_a_world(trial, store)
+    faults, scenario = plan(trial), scenario_of(trial)
     if trial.cluster == "local":
         _allow_open_files(trial)
     with Interruptions() as interruptions:
-        left = heal(stored_runs(store))
+        listening()
+        left = [] if world.inside() else heal(stored_runs(store))
         folder = RunFolder.create(store, trial, folder_time(utc_now()))
         folder.write_trial(trial, environment(trial))
         folder.write(folder.plan, schedule.encode(faults))
+        if scenario is not None:
+            folder.write(folder.scenario, scenarios.encode(of_trial(scenario, trial)))
         with _logged(folder), contextlib.closing(Progress(trial.time_limit_s)) as progress:
             for sentence in left:
                 progress.say(sentence)
-            where = place(trial, folder)
-            live = Live(trial, faults, folder, where, progress)
+            where = place(trial, folder, faults)
+            live = Live(trial, faults, folder, where, progress, scenario)
             if breaks_something(trial) and not faults.steps:
                 live.notices.append(
                     f"No fault of {trial.faults!r} fits into {trial.time_limit_s:g} s. Give more "
@@ -96,6 +106,13 @@ def run(trial: Trial, store: Path) -> Outcome:
             if not live.recorded_anything:
                 raise EnvironmentTrouble(f"{trouble}\nThe log is {shown(folder.log)}.")
             return _judged(folder, live.notices, trouble)
+
+
+def _in_a_world(trial: Trial, store: Path) -> Outcome:
+    tell(heal(stored_runs(store)))
+    folder, exit_code = inside.enter(trial, store)
+    verdict = msgspec.json.decode(folder.verdict.read_bytes(), type=Verdict)
+    return Outcome(folder.path, verdict, exit_code)
 
 
 def _allow_open_files(trial: Trial) -> None:

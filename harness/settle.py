@@ -13,12 +13,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from checkers.laws import LAWS
+from harness import scenario as scenarios
 from harness.catalogue import entries
-from harness.contracts import System
+from harness.contracts import Leasing, System
 from harness.places import CLUSTERS
+from harness.scenario import Scenario
+from harness.scenario.reading import About
+from harness.scenario.staging import may_strike
 from harness.systems import system
 from harness.trial import (
     Check,
@@ -29,7 +37,7 @@ from harness.trial import (
     read_trial,
     trial_from_settings,
 )
-from harness.workloads import WORKLOADS, option_mistakes
+from harness.workloads import WORKLOADS, option_mistakes, workload
 from nemesis import packages, schedule
 from nemesis.faults import tag
 from nemesis.schedule import Schedule
@@ -40,11 +48,13 @@ _NAME = re.compile(r"\w[\w.+-]{0,99}")
 def settle(path: Path | None, flags: Mapping[str, Any]) -> Trial:
     """The trial that a file (if any) and flags describe. Raises TrialError with every mistake."""
     settings = {} if path is None else read_settings(path, flags)
-    merged = _over(settings, flags)
+    merged = _under_scenario(_over(settings, flags))
     mistakes = problems_of(flags, CHECKS, merged)
     if mistakes:
         raise TrialError([s for sentences in mistakes.values() for s in sentences])
-    return trial_from_settings(_where_the_mutant_shows(merged), CHECKS)
+    merged = _where_it_runs(_where_the_mutant_shows(merged))
+    # Some clusters cannot do without options: that there are none is judged, too.
+    return trial_from_settings({"cluster_options": {}, **merged}, CHECKS)
 
 
 def read_settings(path: Path, flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,6 +74,7 @@ def _paths_beside(file: Path) -> Callable[[str, Any], Any]:
         is_path = isinstance(value, str) and (
             (name == "system" and value.endswith((".yaml", ".yml")))
             or (name == "faults" and _is_file(value))
+            or (name == "scenario" and value != "")
         )
         return str(file.parent / value) if is_path else value
 
@@ -78,6 +89,45 @@ def _over(settings: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
+def _under_scenario(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, over those in the file of their scenario, which takes the place of faults."""
+    if not settings.get("scenario"):
+        return dict(settings)
+    if settings.get("faults", "none") != "none":
+        raise TrialError(
+            [
+                f"faults {settings['faults']!r} beside a scenario, whose steps say what is broken. "
+                "Leave faults out."
+            ]
+        )
+    own = _read_scenario(Path(settings["scenario"]), settings)
+    return {**_over(own.trial, settings), "faults": "none"}
+
+
+def _read_scenario(path: Path, over: Mapping[str, Any]) -> Scenario:
+    return scenarios.read(path, partial(_about, over), _paths_beside(path))
+
+
+def _about(over: Mapping[str, Any], own: Mapping[str, Any]) -> About:
+    """What is known of the trial of a scenario; `own`: the settings in its file."""
+    merged = _where_the_mutant_shows(_over(own, over))
+    name = merged.get("workload", Trial().workload)
+    work = workload(name) if name in WORKLOADS else None
+    return About(
+        problems=problems_of(own, CHECKS, over),
+        nodes=_node_names(merged),
+        operations=work.operations if work else (),
+        laws=[*(c.name for c in work.checkers()), *(law.name for law in LAWS)] if work else (),
+    )
+
+
+def scenario_of(trial: Trial) -> Scenario | None:
+    """The scenario of a trial, None where it has none. Raises TrialError."""
+    if not trial.scenario:
+        return None
+    return _read_scenario(Path(trial.scenario), msgspec.to_builtins(trial))
+
+
 def _where_the_mutant_shows(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings, over those that the catalogue names for their mutant."""
     chosen = settings.get("options", {})
@@ -86,6 +136,12 @@ def _where_the_mutant_shows(settings: Mapping[str, Any]) -> dict[str, Any]:
     if found is None:
         return dict(settings)
     return {"workload": found.workload, **settings, "options": {**found.options, **chosen}}
+
+
+def _where_it_runs(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, over the cluster that their system prefers."""
+    known = _system_of(settings)
+    return dict(settings) if known is None else {"cluster": known.clusters[0], **settings}
 
 
 def _check_system(name: Any, _: Mapping[str, Any]) -> Collection[str]:
@@ -105,7 +161,7 @@ def _check_workload(name: Any, settings: Mapping[str, Any]) -> Collection[str]:
             f"system {known.name!r} does not offer workload {name!r}. "
             f"{nearest(name, known.workloads)}"
         ]
-    return []
+    return _not_as_lease(name, known, settings)
 
 
 def _check_options(options: Any, settings: Mapping[str, Any]) -> Collection[str]:
@@ -116,6 +172,20 @@ def _check_options(options: Any, settings: Mapping[str, Any]) -> Collection[str]
 def _check_workload_options(options: Any, settings: Mapping[str, Any]) -> Collection[str]:
     name = settings.get("workload", Trial().workload)
     return option_mistakes(name, options) if name in WORKLOADS else []
+
+
+def _not_as_lease(workload: str, system: System | None, settings: Mapping[str, Any]) -> list[str]:
+    """A holder that lost its lease to another would be taken for a violation of a lock."""
+    judged_as_lease = settings.get("workload_options", {}).get("lease_ttl_s")
+    if workload != "lock" or judged_as_lease or not isinstance(system, Leasing):
+        return []
+    if not system.leases(settings.get("options", {})):
+        return []
+    return [
+        f"system {system.name!r} takes locks away here, so two may believe that they hold one. "
+        "Have judged what it does promise, tokens that grow: give the workload the options "
+        "fencing: true and lease_ttl_s, the seconds after which it may take one away."
+    ]
 
 
 def _check_faults(faults: Any, settings: Mapping[str, Any]) -> Collection[str]:
@@ -141,18 +211,25 @@ def _check_cluster(name: Any, settings: Mapping[str, Any]) -> Collection[str]:
     if name not in CLUSTERS:
         return [f"no cluster {name!r}. {nearest(name, CLUSTERS)}"]
     known = _system_of(settings)
-    if name == "simulated" and known is not None and not known.simulable:
+    if known is None or name in known.clusters:
+        return []
+    if name == "simulated":
         return [
             f"system {known.name!r} offers no machine, so it cannot be simulated: name the "
             "function that builds one in its file (machine: module:function), or use --cluster "
-            "local."
+            f"{known.clusters[0]}."
         ]
-    return []
+    return [
+        f"system {known.name!r} does not run on cluster {name!r}. {nearest(name, known.clusters)}"
+    ]
 
 
 def _check_cluster_options(options: Any, settings: Mapping[str, Any]) -> Collection[str]:
-    name = settings.get("cluster", Trial().cluster)
-    return CLUSTERS[name](options) if name in CLUSTERS else []
+    known = _system_of(settings)
+    usual = Trial().cluster if known is None else known.clusters[0]
+    name = settings.get("cluster", usual)
+    nodes = settings.get("nodes", Trial().nodes)
+    return CLUSTERS[name](options, nodes) if name in CLUSTERS else []
 
 
 def _check_name(name: Any, _: Mapping[str, Any]) -> Collection[str]:
@@ -194,6 +271,9 @@ def _is_file(faults: str) -> bool:
 def plan(trial: Trial) -> Schedule:
     """The faults of a resolved trial: as drawn from its seed, or as its file says."""
     assert trial.seed is not None
+    own = scenario_of(trial)
+    if own is not None:
+        return may_strike(own, trial)
     if _is_file(trial.faults):
         return schedule.read(Path(trial.faults))
     chosen = packages.package(trial.faults)

@@ -17,6 +17,7 @@ import msgspec
 import yaml
 
 from harness import cases
+from harness import scenario as scenarios
 from harness.cases import Case
 from harness.settle import CHECKS
 from harness.store.folder import RunFolder
@@ -91,8 +92,11 @@ def _of_trial(folder: RunFolder) -> Stored:
         )
     case = None
     if trial.cluster == "simulated":
-        planned = schedule.read(folder.plan) if folder.plan.exists() else None
-        case = Case(trial=trial, faults=planned)
+        if folder.scenario.exists():
+            case = Case(trial=trial, scenario=scenarios.read(folder.scenario))
+        else:
+            planned = schedule.read(folder.plan) if folder.plan.exists() else None
+            case = Case(trial=trial, faults=planned)
     return Stored(folder=folder, trial=trial, case=case, environment=environment)
 
 
@@ -110,6 +114,7 @@ def _check(stored: Stored) -> None:
     settings = msgspec.to_builtins(stored.trial)
     if stored.case is None or stored.case.faults is not None:
         del settings["faults"]  # they are beside the run: what it names may have gone
+    del settings["scenario"]  # as this is
     problems = [s for told in problems_of(settings, CHECKS).values() for s in told]
     if problems:
         raise TrialError(

@@ -31,6 +31,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `nodes`: how many, named n1, n2, ... `rate`: operations a second over all clients, 0 for as
     fast as they go. `faults`: packages of the nemesis joined by '+', or the path of a schedule.
+    `scenario`: the path of one, which takes the place of faults.
     `options`: settings of the system, `cluster_options` of the cluster. `seed`: None draws one.
     `live_check`: judge while the run goes on, and note the first violation, or stop there with
     every node paused.
@@ -50,9 +51,10 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     seed: int | None = None
     live_check: Literal["off", "note", "stop"] = "off"
     name: str = ""
+    scenario: str = ""
     options: dict[str, str] = {}
     cluster_options: dict[str, str] = {}
-    workload_options: dict[str, int | float] = {}
+    workload_options: dict[str, bool | int | float | str] = {}
 
     @property
     def label(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.clusters.namespaces import world
 from harness.settle import settle
 from tests.command import Command
 
@@ -20,6 +21,11 @@ RUNS = {
     ("own-system", "reads=majority"): VALID,
     ("node-js", ""): INVALID,
     ("node-js", "log=synced"): VALID,
+    ("maelstrom", ""): INVALID,
+    ("maelstrom", "bug=none"): VALID,
+    ("node-go", ""): INVALID,
+    ("node-go", "log=synced"): VALID,
+    ("etcd-as-yaml", ""): VALID,
     ("own-machine", ""): INVALID,
     ("own-machine", "answers=durable"): VALID,
 }
@@ -27,8 +33,18 @@ RUNS = {
 ELSEWHERE = {
     "flp": "tests/harness/exploration/test_explore_command.py",
     "hypothesis": "tests/harness/strategies/test_trials.py",
+    "track-record": "tests/test_track_record.py",
+    "scenarios": "tests/harness/scenario/test_scenario_command.py",
 }
-NO_NODE_JS = shutil.which("node") is None
+
+
+def lack(example: str) -> str | None:
+    """Why an example cannot run here; None if it can."""
+    programs = {"node-js": "node", "node-go": "go", "etcd-as-yaml": "etcd"}
+    program = programs.get(example)
+    if program is not None and shutil.which(program) is None:
+        return f"there is no program {program!r}"
+    return world.obstacle() if example == "etcd-as-yaml" else None
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +53,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, s
     with ExitStack() as stack:
         started = {}
         for example, option in RUNS:
-            if example == "node-js" and NO_NODE_JS:
+            if lack(example) is not None:
                 continue
             home = tmp_path_factory.mktemp(example)
             (home / "work").mkdir()
@@ -57,8 +73,9 @@ def test_the_bug_of_an_example_is_found_and_its_cure_is_not_blamed(
 ) -> None:
     """Both verdicts come under the same written faults, in one short run each, and no node ended by
     itself."""
-    if example == "node-js" and NO_NODE_JS:
-        pytest.skip("Node.js is not installed")
+    reason = lack(example)
+    if reason is not None:
+        pytest.skip(reason)
     run = runs[example, option]
 
     code = run.end()

@@ -14,6 +14,7 @@ from checkers.history import Call
 
 VALUE_MAX = 60  # characters of one value in a sentence
 FAULTS_NAMED = 3
+_DEADLY = ("kill", "lose-unsynced", "corrupt-disk", "truncate-disk", "remove-member")
 
 
 def short(value: Any, most: int = VALUE_MAX) -> str:
@@ -81,8 +82,7 @@ def named(interval: FaultInterval, most: int = 4) -> str:
 
 def likened(kind: str) -> str:
     """The fault that this one looks like from outside: a node without power is a dead node."""
-    alike = {"lose-unsynced": "kill", "corrupt-disk": "kill", "hold": "partition"}
-    return alike.get(kind, kind)
+    return "partition" if kind == "hold" else "kill" if kind in _DEADLY else kind
 
 
 def struck(interval: FaultInterval) -> list[str]:

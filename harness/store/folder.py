@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from checkers.verdict import Verdict
+from checkers.verdict import StateDigest, Verdict
 from harness.contracts import EnvironmentTrouble
 from harness.trial import Trial
 
@@ -36,11 +36,14 @@ class RunFolder:
         self.plan = self.path / "plan.json"  # the schedule as drawn
         self.schedule = self.path / "schedule.json"  # as carried out, all faults concrete
         self.origin = self.path / "origin_ns"  # of the run, on the clock that nodes trace by
+        self.scenario = self.path / "scenario.yaml"  # where faults and operations were a script's
+        self.played = self.path / "played.json"  # and what came of its steps
         self.ledger = self.path / "ledger.jsonl"
         self.trace = self.path / "trace.jsonl"
         self.world = self.path / "world.jsonl"  # of a simulated run: all that its world did
         self.choices = self.path / "choices.json"  # and all that it decided by chance
         self.case = self.path / "case.json"  # what a simulated run follows from
+        self.digests = self.path / "digests.json"  # of the replicas, when everything was over
         self.nodes = self.path / "nodes"
         self.notices = self.path / "notices.json"  # what the report says beside the verdict
         self.verdict = self.path / "verdict.json"
@@ -90,6 +93,12 @@ class RunFolder:
             return msgspec.json.decode(self.notices.read_bytes(), type=list[str])
         except (OSError, msgspec.MsgspecError):
             return []
+
+    def read_digests(self) -> list[StateDigest]:
+        """Empty where the system shows none. Raises ValueError where somebody changed them."""
+        if not self.digests.exists():
+            return []
+        return msgspec.json.decode(self.digests.read_bytes(), type=list[StateDigest])
 
     def node_traces(self) -> list[Path]:
         """The traces that nodes wrote, each with that node's own clock."""

@@ -3,7 +3,7 @@
 Rules
 1. Kinds, fields and their types are read off nemesis.faults: a kind that is added there can be
    drawn at once. Numbers are the default and a few around it; what nemesis.resolution finds wrong,
-   by itself or together, is not drawn.
+   by itself or together, is not drawn; upgrades never are, for nobody can guess their options.
 2. Each fault is one element of one list, with its own start and stop, so faults overlap as they
    fall and each can be left out without moving the others. What is drawn shrinks to few faults, of
    the kind named first, on the first node, at the start, for one tick.
@@ -141,7 +141,7 @@ def _fields(name: str) -> tuple[str, ...]:
 def _values(name: str, field: str, nodes: Sequence[str]) -> tuple[Any, ...]:
     """What a field may be, the simplest first; not all of it need be valid."""
     found = next(f for f in msgspec.structs.fields(FAULTS[name]) if f.name == field)
-    default = found.default
+    default = found.default if found.default is not msgspec.NODEFAULT else None
     if field == "target":
         return (default,) if default == _EXPENDABLE else (*nodes, *_targets())
     if field == "topology":

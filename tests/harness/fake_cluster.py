@@ -17,6 +17,7 @@ from nemesis.ledger import Ledger
 from nemesis.schedule import Schedule, Step
 from nemesis.topologies import all_links, between
 from tests.harness.fake_hardware import FakeClients, FakeClocks, FakeDisks, FakeTraitors
+from tests.harness.fake_members import FakeMembers, FakeVersions
 
 NODES = ("n1", "n2", "n3", "n4", "n5")
 
@@ -56,6 +57,8 @@ class FakeCluster:
         self.clocks = FakeClocks(self)
         self.clients = FakeClients(self)
         self.traitors = FakeTraitors(self)
+        self.members = FakeMembers(self)
+        self.versions = FakeVersions(self)
         self.refusing: set[str] = set()
         self._leaders = tuple(leaders)
 
@@ -119,8 +122,9 @@ class FakeCluster:
 
     def _dies(self, node: str) -> bool:
         """Is it no sooner started than dead?"""
-        damaged = node in self.refusing and self.disks.corrupted[node] > 0
-        return damaged or (node in self.disks.mortal and self.disks.full(node))
+        hurt = self.disks.corrupted[node] > 0 or self.disks.truncated[node] > 0
+        damaged = node in self.refusing and hurt
+        return damaged or (node in self.disks.mortal and self.disks.ails(node))
 
     async def kill(self, nodes: Sequence[str]) -> None:
         await self._move("kill", nodes, "dead")
@@ -141,6 +145,7 @@ class FakeCluster:
     @property
     def whole(self) -> bool:
         held = [self.held, self.disks.held, self.clocks.held, self.traitors.held]
+        held += [self.members.held]
         return not any(held) and set(self.state.values()) == {"running"}
 
 

@@ -64,6 +64,28 @@ def test_what_the_run_noticed_is_told_again(folder: RunFolder) -> None:
     assert [] == recheck.check(folder.path).notices
 
 
+def test_replicas_that_told_their_states_are_compared(folder: RunFolder) -> None:
+    """At one position they must be in one state; what cannot be read is told, and not compared."""
+
+    def judged(*values: str) -> Any:
+        told = [{"node": f"n{i}", "position": 7, "value": v} for i, v in enumerate(values)]
+        folder.write(folder.digests, msgspec.json.encode(told))
+        return recheck.check(folder.path)
+
+    assert Kind.VALID is judged("a", "a").verdict.kind
+    apart = judged("a", "b").verdict
+    assert Kind.INVALID is apart.kind
+    assert "position 7" in apart.summary
+    folder.write_trial(msgspec.structs.replace(TRIAL, nodes=1), {})
+    alone = judged("a").verdict
+    assert Kind.VALID is alone.kind
+    assert "replicas-equal" not in {part.checker for part in alone.parts}
+    folder.digests.write_text("[{")
+    damaged = recheck.check(folder.path)
+    assert "replicas-equal" not in {part.checker for part in damaged.verdict.parts}
+    assert any("damaged" in notice for notice in damaged.notices)
+
+
 def test_a_fault_that_was_planned_must_have_taken_place(folder: RunFolder) -> None:
     """Of the kind that was planned; and some, where the run was too short for any."""
     steps = (Step(0.1, 1, "start", Kill()), Step(0.2, 1, "stop"))

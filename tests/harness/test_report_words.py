@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import typing
+
 from checkers.faults import FaultInterval
 from checkers.trace import TraceEvent
 from harness.report.charts import hue, leaderships
+from nemesis.faults import DeadlyFault, tag
 from nemesis.resolution import FAULTS
 
 
 def test_faults_that_look_alike_have_one_colour() -> None:
     """A node without power is a dead node, a held link a cut one; the rest is told by its name."""
-    alike = {"kill": "kill", "lose-unsynced": "kill", "corrupt-disk": "kill", "pause": "pause"}
-    alike |= {"partition": "partition", "hold": "partition"}
+    alike = {tag(kind()): "kill" for kind in typing.get_args(DeadlyFault)}
+    alike |= {"pause": "pause", "partition": "partition", "hold": "partition"}
     assert {kind: hue(kind) for kind in FAULTS} == {
         kind: alike.get(kind, "link") for kind in FAULTS
     }

@@ -57,6 +57,29 @@ def test_a_workload_that_the_file_names_is_kept_for_a_mutant(tmp_path: Path) -> 
     assert "log" == settle(file, {"options": {"mutant": "shared-ballots"}}).workload
 
 
+@pytest.mark.parametrize(
+    ("system", "options", "leased"),
+    [
+        ("etcd", {"lease_ttl_s": "5"}, True),
+        ("etcd", {}, False),
+        ("zookeeper", {}, True),
+        ("pysyncobj", {}, False),
+    ],
+)
+def test_a_lock_that_is_taken_away_is_judged_as_a_lease(
+    system: str, options: dict[str, str], leased: bool
+) -> None:
+    """Two who believe that they hold it would be called a violation of a correct system."""
+    flags: dict[str, Any] = {"system": system, "workload": "lock", "options": options}
+    as_lease = {"fencing": True, "lease_ttl_s": 5}
+
+    assert Trial is type(settle(None, {**flags, "workload_options": as_lease}))
+    if leased:
+        assert any("takes locks away" in mistake for mistake in mistakes(None, flags))
+    else:
+        assert "lock" == settle(None, flags).workload
+
+
 @pytest.mark.parametrize("name", ["../x", "a/b", "latest", ".hidden", "x" * 101, "two words"])
 def test_a_name_is_a_plain_folder(name: str) -> None:
     """It must not lead out of the store, nor hide a run from it."""
