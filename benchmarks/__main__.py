@@ -1,14 +1,36 @@
 """The benchmarks that take a minute or less, one table after another: python -m benchmarks.
 
-Left to be asked for by name: `schedulers` and `mutants` (hours; the first has --quick), `soak`, and
-those of the engine, which want a machine of their own.
+Left to be asked for by name: `schedulers` and `mutants` (hours; the first has --quick), `soak` and
+`aborts`, and those of the engine, which want a machine of their own.
 """
 
 from __future__ import annotations
 
-from benchmarks import check_keys, dispatch, exploration, overhead, reference, simulation
+from benchmarks import (
+    check_keys,
+    dispatch,
+    exploration,
+    hosts,
+    maelstrom,
+    overhead,
+    reference,
+    runner,
+    simulation,
+    switch,
+)
 
-for benchmark in (dispatch, check_keys, reference, overhead, simulation, exploration):
+for benchmark in (
+    dispatch,
+    check_keys,
+    reference,
+    overhead,
+    simulation,
+    exploration,
+    hosts,
+    runner,
+    switch,
+    maelstrom,
+):
     print(f"== {benchmark.__name__.split('.')[-1]}: {(benchmark.__doc__ or '').splitlines()[0]}\n")
     benchmark.main()
     print()
