@@ -49,6 +49,7 @@ READ_BYTES = 65536
 LOG_BYTES_MAX = 64 * 2**20
 LOG_POLL_S = 1.0
 STOP_ROUNDS = 50  # of stopping a host whose processes fork meanwhile
+LOOKS_MAX = 50  # at a host whose processes come and go
 STOPPED, ZOMBIE = "Tt", "ZX"  # states of processes, as proc(5) has them
 
 if LINUX:
@@ -257,15 +258,32 @@ def _is_errand(name: str) -> bool:
 
 
 def _processes() -> list[_Process]:
-    """All that live in this pid namespace."""
-    found = []
-    for pid in sorted(int(e.name) for e in Path("/proc").iterdir() if e.name.isdecimal()):
-        with contextlib.suppress(OSError):  # gone meanwhile
-            text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-            state, *numbers = text.rpartition(")")[2].split()[:4]
-            if state not in ZOMBIE:
-                found.append(_Process(pid, state, *map(int, numbers)))
+    """All that live in this pid namespace, the eldest first.
+
+    Looked at until nobody came or went meanwhile: a process that forks and ends between the listing
+    and the look at it would be taken for dead, and its child for nobody.
+    """
+    pids = _pids()
+    for _ in range(LOOKS_MAX):
+        found = [process for pid in pids if (process := _look(pid)) is not None]
+        before, pids = pids, _pids()
+        if pids == before:
+            break
     return found
+
+
+def _pids() -> list[int]:
+    return sorted(int(e.name) for e in Path("/proc").iterdir() if e.name.isdecimal())
+
+
+def _look(pid: int) -> _Process | None:
+    """None if it is dead, reaped or not."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    state, *numbers = text.rpartition(")")[2].split()[:4]
+    return None if state in ZOMBIE else _Process(pid, state, *map(int, numbers))
 
 
 def _say(**event: Any) -> None:
