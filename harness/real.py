@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -39,17 +40,20 @@ class Kind(msgspec.Struct, frozen=True):
     worldly: bool = False
 
 
+def _settled(trial: Trial) -> dict[str, Any]:
+    """What every cluster is told of its trial."""
+    assert trial.seed is not None, "a trial is resolved before it runs"
+    return {"workload": trial.workload, "options": trial.options, "seed": trial.seed}
+
+
 def _local(
     system: System, trial: Trial, folder: Path, _faults: Schedule, on_process: OnProcess
 ) -> LocalCluster:
-    assert trial.seed is not None, "a trial is resolved before it runs"
     return LocalCluster(
         system,
         trial.node_names,
         folder,
-        workload=trial.workload,
-        options=trial.options,
-        seed=trial.seed,
+        **_settled(trial),
         on_process=on_process,
     )
 
@@ -73,9 +77,7 @@ def _namespaces(
         system,
         trial.node_names,
         folder,
-        workload=trial.workload,
-        options=trial.options,
-        seed=trial.seed,
+        **_settled(trial),
         shaper=_shaper(trial, folder, faults),
         planned=faults.faults(),
     )
@@ -86,14 +88,11 @@ def _ssh(
 ) -> Cluster:
     from harness.clusters.ssh.cluster import SshCluster  # paramiko takes a quarter of a second
 
-    assert trial.seed is not None, "a trial is resolved before it runs"
     return SshCluster(
         system,
         trial.node_names,
         folder,
-        workload=trial.workload,
-        options=trial.options,
-        seed=trial.seed,
+        **_settled(trial),
         cluster_options=trial.cluster_options,
     )
 
@@ -101,14 +100,11 @@ def _ssh(
 def _maelstrom(
     system: System, trial: Trial, folder: Path, _faults: Schedule, on_process: OnProcess
 ) -> MaelstromCluster:
-    assert trial.seed is not None, "a trial is resolved before it runs"
     return MaelstromCluster(
         system,
         trial.node_names,
         folder,
-        workload=trial.workload,
-        options=trial.options,
-        seed=trial.seed,
+        **_settled(trial),
         settings=of_maelstrom.settings(trial.cluster_options),
         on_process=on_process,
     )
