@@ -3,8 +3,9 @@
 Rules
 1. A checker that raises says nothing about the system: UNKNOWN, cause error, traceback kept. Only
    HistoryError passes: the history's author is at fault, and no other checker could be trusted.
-2. A checker that judges protocol traces (`needs_trace`) is left out where the system emits none;
-   the evidence names it. If nothing is left, nothing was checked, and that is UNKNOWN.
+2. A checker that judges protocol events (`needs_events`, their names) is left out where the system
+   emits none of them: who only tells who leads, for the picture, asked for no such judgement. The
+   evidence names it. If nothing is left, nothing was checked, and that is UNKNOWN.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ def check_all(checkers: Iterable[Checker], recording: Recording) -> Verdict:
     """
     parts: list[Verdict] = []
     left_out: list[str] = []
+    emitted = {event.event for event in recording.trace}
     for checker in checkers:
-        if getattr(checker, "needs_trace", False) and not recording.trace:
+        needed = getattr(checker, "needs_events", None)
+        if needed is not None and needed.isdisjoint(emitted):
             left_out.append(checker.name)
         else:
             parts.append(_check(checker, recording))

@@ -182,11 +182,11 @@ def _not_proposed(key: Any, seen: Call, proposes: Sequence[Call]) -> dict[str, A
 class Integrity:
     """A node learns a value only if it was chosen, and keeps it: the trace's laws of learning.
 
-    Left out where there is no trace. Evidence: `event` and `against`, positions in the trace.
+    Left out where no node tells of either. Evidence: `event` and `against`, positions in the trace.
     """
 
     name = "integrity"
-    needs_trace = True
+    needs_events = frozenset({"accepted", "chosen"})
 
     def check(self, recording: Recording) -> Verdict:
         broken, judged = breaches(recording.trace, recording.nodes)

@@ -9,23 +9,25 @@ Rules
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from checkers.call_columns import FAIL, INFO, NEVER, OK, REFUSED, CallColumns
 from checkers.faults import FaultInterval, fault_intervals
-from checkers.history import COMPARE_FAILED, Call
 from checkers.trace import TraceEvent
 from checkers.verdict import Recording
 
 _SECOND_NS = 1_000_000_000
 _OUTAGE_NS = _SECOND_NS  # longer than this without an ok is an outage
 _BUCKETS_MAX = 3_600
+
+_Times = NDArray[np.int64]
+_Outcomes = NDArray[np.uint8]
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -99,56 +101,64 @@ class Statistics(msgspec.Struct, frozen=True):
 
 def statistics(recording: Recording) -> Statistics:
     """The statistics of a recording; of an empty one, zeros."""
-    calls = recording.history.calls()
-    end_ns = recording.history[-1].time if len(recording.history) else 0
-    ok_ns = sorted(c.completion.time for c in calls if c.outcome == "ok" and c.completion)
+    history = recording.history
+    end_ns = history[-1].time if len(history) else 0
+    columns = CallColumns.of(history.calls())
+    return measured(columns, fault_intervals(history), end_ns, recording.trace)
+
+
+def measured(
+    columns: CallColumns,
+    faults: Iterable[FaultInterval],
+    end_ns: int,
+    trace: Iterable[TraceEvent] = (),
+) -> Statistics:
+    """The statistics of calls that are columns; `end_ns` is the time of the last operation."""
+    outcome, done_ns, invoked_ns = columns.outcome, columns.done_ns, columns.invoked_ns
+    ok_ns = np.sort(done_ns[outcome == OK])
     return Statistics(
         duration_s=_seconds(end_ns),
-        counts=_counts(calls),
-        errors=_errors(calls),
-        availability=_availability(calls),
-        during_faults=_during_faults(calls, fault_intervals(recording.history)),
-        throughput=_throughput(calls, end_ns),
-        latency=_latencies(calls),
-        outages=_outages(ok_ns, calls, end_ns),
-        messages=_messages(recording.trace, len(ok_ns)),
+        counts=_counts(columns.names, columns.f, outcome),
+        errors=dict(columns.errors.most_common()),
+        availability=_availability(outcome),
+        during_faults=_during_faults(invoked_ns, outcome, faults),
+        throughput=_throughput(done_ns, outcome, end_ns),
+        latency=_latencies(columns),
+        outages=_outages(ok_ns, invoked_ns, end_ns),
+        messages=_messages(trace, len(ok_ns)),
     )
 
 
 def _seconds(time_ns: int) -> float:
-    return round(time_ns / _SECOND_NS, 3)
+    return round(int(time_ns) / _SECOND_NS, 3)
 
 
-def _counts(calls: Iterable[Call]) -> dict[str, dict[str, int]]:
-    counts: dict[str, dict[str, int]] = {}
-    for call in calls:
-        counts.setdefault(call.f, {"ok": 0, "fail": 0, "info": 0})[call.outcome] += 1
+def _counts(names: Sequence[str], f: _Times, outcome: _Outcomes) -> dict[str, dict[str, int]]:
+    by_outcome = np.where(outcome == REFUSED, FAIL, outcome)
+    counted = np.bincount(f * 3 + by_outcome, minlength=3 * len(names)).reshape(-1, 3).tolist()
+    counts = {
+        name: {"ok": ok, "fail": fail, "info": info}
+        for name, (ok, fail, info) in zip(names, counted, strict=True)
+    }
     return dict(sorted(counts.items()))
 
 
-def _errors(calls: Iterable[Call]) -> dict[str, int]:
-    codes = Counter(c.completion.error.code for c in calls if c.completion and c.completion.error)
-    return dict(codes.most_common())
+def _availability(outcome: _Outcomes) -> Availability:
+    ok = int(np.count_nonzero(outcome == OK))
+    answered = ok + int(np.count_nonzero(outcome == REFUSED))
+    share = round(answered / len(outcome), 4) if len(outcome) else None
+    return Availability(len(outcome), ok, answered, share)
 
 
-def _availability(calls: Sequence[Call]) -> Availability:
-    ok = sum(call.outcome == "ok" for call in calls)
-    answered = ok + sum(_refused(call) for call in calls)
-    share = round(answered / len(calls), 4) if calls else None
-    return Availability(len(calls), ok, answered, share)
-
-
-def _refused(call: Call) -> bool:
-    error = call.completion.error if call.completion else None
-    return call.outcome == "fail" and error is not None and error.code == COMPARE_FAILED
-
-
-def _during_faults(calls: Sequence[Call], faults: Iterable[FaultInterval]) -> list[DuringFault]:
-    invoked_ns = [call.invoke.time for call in calls]
+def _during_faults(
+    invoked_ns: _Times, outcome: _Outcomes, faults: Iterable[FaultInterval]
+) -> list[DuringFault]:
     during = []
     for fault in faults:
-        start = bisect_left(invoked_ns, fault.start_ns)
-        end = len(calls) if fault.end_ns is None else bisect_right(invoked_ns, fault.end_ns)
+        start = int(np.searchsorted(invoked_ns, fault.start_ns, "left"))
+        end = len(outcome)
+        if fault.end_ns is not None:
+            end = int(np.searchsorted(invoked_ns, fault.end_ns, "right"))
         during.append(
             DuringFault(
                 fault.id,
@@ -156,48 +166,55 @@ def _during_faults(calls: Sequence[Call], faults: Iterable[FaultInterval]) -> li
                 _seconds(fault.start_ns),
                 None if fault.end_ns is None else _seconds(fault.end_ns),
                 fault.in_effect,
-                _availability(calls[start:end]),
+                _availability(outcome[start:end]),
             )
         )
     return during
 
 
-def _throughput(calls: Iterable[Call], end_ns: int) -> Throughput:
+def _throughput(done_ns: _Times, outcome: _Outcomes, end_ns: int) -> Throughput:
     # Foreign recorders write -1 for a time that nobody took.
     bucket_s = 1 + max(end_ns, 0) // _SECOND_NS // _BUCKETS_MAX  # a day-long run fits on a page
     size = max(end_ns, 0) // (bucket_s * _SECOND_NS) + 1
-    buckets = {outcome: [0] * size for outcome in ("ok", "fail", "info")}
-    for call in calls:
-        if call.completion is not None:
-            buckets[call.outcome][max(call.completion.time, 0) // (bucket_s * _SECOND_NS)] += 1
-    return Throughput(bucket_s, buckets["ok"], buckets["fail"], buckets["info"])
+    buckets = np.maximum(done_ns, 0) // (bucket_s * _SECOND_NS)
+    completed = done_ns != NEVER
+
+    def counted(which: NDArray[np.bool_]) -> list[int]:
+        found: list[int] = np.bincount(buckets[completed & which], minlength=size).tolist()
+        return found
+
+    failed = (outcome == FAIL) | (outcome == REFUSED)
+    return Throughput(bucket_s, counted(outcome == OK), counted(failed), counted(outcome == INFO))
 
 
-def _latencies(calls: Iterable[Call]) -> dict[str, Latency]:
-    samples: dict[str, list[int]] = {"all": []}
-    for call in calls:
-        if call.completion is None:
-            continue
-        taken_ns = call.completion.time - call.invoke.time
-        for group in ("all", f"f:{call.f}", f"outcome:{call.outcome}"):
-            samples.setdefault(group, []).append(taken_ns)
-    return {group: _quantiles(taken) for group, taken in sorted(samples.items()) if taken}
+def _latencies(columns: CallColumns) -> dict[str, Latency]:
+    completed = columns.done_ns != NEVER
+    taken_ns = (columns.done_ns - columns.invoked_ns)[completed]
+    outcome, f = columns.outcome[completed], columns.f[completed]
+    by_outcome = np.where(outcome == REFUSED, FAIL, outcome)
+    samples = {"all": taken_ns}
+    for number, name in ((OK, "ok"), (FAIL, "fail"), (INFO, "info")):
+        samples[f"outcome:{name}"] = taken_ns[by_outcome == number]
+    sorted_by_f = np.argsort(f, kind="stable")
+    ends = np.searchsorted(f[sorted_by_f], np.arange(len(columns.names)), "right")
+    for name, taken in zip(columns.names, np.split(taken_ns[sorted_by_f], ends), strict=False):
+        samples[f"f:{name}"] = taken
+    return {group: _quantiles(taken) for group, taken in sorted(samples.items()) if len(taken)}
 
 
-def _quantiles(taken_ns: list[int]) -> Latency:
-    taken_ms = np.asarray(taken_ns, dtype=np.float64) / 1e6
+def _quantiles(taken_ns: _Times) -> Latency:
+    taken_ms = taken_ns / 1e6
     p50, p90, p99 = (round(float(q), 3) for q in np.quantile(taken_ms, (0.5, 0.9, 0.99)))
     return Latency(len(taken_ns), p50, p90, p99, round(float(taken_ms.max()), 3))
 
 
-def _outages(ok_ns: Sequence[int], calls: Sequence[Call], end_ns: int) -> list[tuple[float, float]]:
-    if not calls:
+def _outages(ok_ns: _Times, invoked_ns: _Times, end_ns: int) -> list[tuple[float, float]]:
+    if not len(invoked_ns):
         return []
-    marks = [calls[0].invoke.time, *ok_ns, end_ns]
+    marks = np.concatenate(([invoked_ns[0]], ok_ns, [end_ns]))
     return [
-        (_seconds(earlier), _seconds(later))
-        for earlier, later in pairwise(marks)
-        if later - earlier > _OUTAGE_NS
+        (_seconds(marks[at]), _seconds(marks[at + 1]))
+        for at in np.flatnonzero(np.diff(marks) > _OUTAGE_NS)
     ]
 
 

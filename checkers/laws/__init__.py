@@ -126,7 +126,7 @@ class Laws:
     """
 
     name = "laws"
-    needs_trace = True
+    needs_events = frozenset(event for law in LAWS for event in law.needs)
 
     def check(self, recording: Recording) -> Verdict:
         broken, judged = breaches(recording.trace, recording.nodes)

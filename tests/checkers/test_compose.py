@@ -27,7 +27,7 @@ class Says:
 
 
 class OfTraces(Says):
-    needs_trace = True
+    needs_events = frozenset({"chosen"})
 
 
 def test_all_run_and_the_worst_is_the_verdict() -> None:
@@ -61,10 +61,13 @@ def test_checkers_of_traces_are_left_out_where_there_is_none() -> None:
     """A system need not emit any; the evidence names what was not judged."""
     checkers = [OfTraces("laws", Kind.INVALID), Says("b", Kind.VALID)]
     without = check_all(checkers, RECORDING)
-    trace = (TraceEvent(0, "n1", "restart"),)
+    drawn = (TraceEvent(0, "n1", "restart"), TraceEvent(1, "n1", "leader"))
+    with_others = check_all(checkers, Recording(history=History([]), trace=drawn))
+    trace = (*drawn, TraceEvent(2, "n1", "chosen"))
     with_one = check_all(checkers, Recording(history=History([]), trace=trace))
 
     assert (without.kind, without.evidence["left_out"]) == (Kind.VALID, ["laws"])
+    assert (with_others.kind, with_others.evidence["left_out"]) == (Kind.VALID, ["laws"])
     assert (with_one.kind, with_one.evidence["left_out"]) == (Kind.INVALID, [])
 
 
