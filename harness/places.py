@@ -30,6 +30,7 @@ from harness.simulation.log import WorldLog
 from harness.simulation.loop import VirtualClock, VirtualLoop
 from harness.simulation.settings import mistakes_of, settings
 from harness.store.folder import RunFolder
+from harness.store.wall import wall_now
 from harness.trial import Trial
 from nemesis.schedule import Schedule
 
@@ -89,7 +90,9 @@ class RealPlace:
 
     def clock(self) -> MonotonicClock:
         self._clock = MonotonicClock()
+        wall = wall_now()
         self._folder.write(self._folder.origin, str(self._clock.origin_ns).encode())
+        self._folder.write(self._folder.wall, msgspec.json.encode(wall))
         return self._clock
 
     def lines(self) -> FileLines:

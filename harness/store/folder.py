@@ -36,6 +36,7 @@ class RunFolder:
         self.plan = self.path / "plan.json"  # the schedule as drawn
         self.schedule = self.path / "schedule.json"  # as carried out, all faults concrete
         self.origin = self.path / "origin_ns"  # of the run, on the clock that nodes trace by
+        self.wall = self.path / "wall_clock.json"  # and what the wall clock showed then
         self.scenario = self.path / "scenario.yaml"  # where faults and operations were a script's
         self.played = self.path / "played.json"  # and what came of its steps
         self.ledger = self.path / "ledger.jsonl"
