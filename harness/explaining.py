@@ -20,11 +20,12 @@ from typing import Any
 import msgspec
 
 from checkers.history import Call
-from checkers.models.model import Model, Requires, State, Step
+from checkers.models.model import Model
 from checkers.verdict import Verdict
 from harness.recheck import Judged
 from harness.report import words
 from harness.report.explanations import leaves
+from harness.report.steps import states
 
 ORDERS_MAX, STEPS_MAX, CALLS_MAX, ALONE_MAX = 10, 40, 40, 20
 _TEXT_MAX = 100
@@ -91,57 +92,22 @@ def _order(
     model: Model | None,
 ) -> Iterator[str]:
     order: Sequence[int] = partial.get("order", [])
-    states = None if model is None else _states(order, _begin(start, calls, model), calls, model)
+    anchor = None if start is None else start["operation"]
+    told = None if model is None else states(model, order, calls, anchor)
     left_out = max(0, len(order) - STEPS_MAX)
     if left_out:
         yield f"    ({left_out} steps before)"
-    if states is not None and model is not None:
-        yield f"    {'':>9}  {_clip(model.describe_state(states[left_out]))}"
+    if told is not None and model is not None:
+        yield f"    {'':>9}  {_clip(model.describe_state(told[left_out]))}"
     for at, index in enumerate(order[left_out:], left_out):
-        after = "" if states is None or model is None else model.describe_state(states[at + 1])
-        same = states is not None and states[at] == states[at + 1]
+        after = "" if told is None or model is None else model.describe_state(told[at + 1])
+        same = told is not None and told[at] == told[at + 1]
         yield f"    {_call(index, calls)}" + ("" if same or not after else f"  => {_clip(after)}")
     yield f"    then {_clip(str(partial.get('reason', '')))}"
     pending = partial.get("pending", [])
     if pending:
         rest = f" and {len(pending) - CALLS_MAX} more" if len(pending) > CALLS_MAX else ""
         yield f"    not placed: {', '.join(map(str, pending[:CALLS_MAX]))}{rest}"
-
-
-def _begin(
-    start: Mapping[str, Any] | None, calls: Mapping[int, Call], model: Model
-) -> Sequence[State]:
-    """The state in which an order begins: the first, or that behind its anchor."""
-    if start is None:
-        return (model.init(),)
-    anchor = calls.get(start["operation"])
-    step = None if anchor is None else model.read(anchor)
-    if step is None or not isinstance(model, Requires):
-        return ()
-    return [after for before in model.requires(step) for after in model.step(before, step)]
-
-
-def _states(
-    order: Sequence[int], begin: Sequence[State], calls: Mapping[int, Call], model: Model
-) -> list[State] | None:
-    """Before the first step and after each; None where a call is not at hand."""
-    if not begin:
-        return None
-    levels: list[dict[State, State]] = [dict.fromkeys(begin)]  # each state with a predecessor
-    for index in order:
-        call = calls.get(index)
-        step: Step | None = None if call is None else model.read(call)
-        if step is None:
-            return None
-        levels.append({after: s for s in levels[-1] for after in model.step(s, step)})
-        if not levels[-1]:
-            return None
-    state = next(iter(levels[-1]))
-    states = [state]
-    for level in reversed(levels[1:]):
-        state = level[state]
-        states.append(state)
-    return states[::-1]
 
 
 def _call(index: int, calls: Mapping[int, Call]) -> str:

@@ -6,8 +6,6 @@ Rule: nothing here needs a cluster, and nothing that was recorded is changed.
 
 from __future__ import annotations
 
-import contextlib
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,14 +21,11 @@ from checkers.linearizability import Linearizable, check_table
 from checkers.linearizability.engine import available, table_of, why_not
 from checkers.models import MODELS, Model, model
 from checkers.replicas import ReplicasEqual
+from checkers.statistics import Statistics
 from checkers.verdict import Checker, Kind, Recording, Verdict
 from harness import beside
-from harness.contracts import EnvironmentTrouble
-from harness.excerpt import excerpt_of
-from harness.report.page import Subject, write_report
-from harness.scenario.staging import exercising, workers_of
-from harness.settle import settle
-from harness.store.folder import RunFolder
+from harness.excerpt import Overview, excerpt_of, overview_of
+from harness.scenario.staging import exercising
 from harness.trial import Trial, TrialError, nearest
 from harness.workloads import workload
 
@@ -39,8 +34,9 @@ if TYPE_CHECKING:
 
 TIME_LIMIT_S = 60.0
 STREAMED_FROM_BYTES = 1_000_000
-LARGE_BYTES = 64_000_000
+LARGE_BYTES = 64_000_000  # more is not held as objects where it can be helped
 STEPS_MAX = 40  # of a partial linearization that are looked up
+LINE_BYTES = 100  # of a history.jsonl, at least about
 OBJECT_BYTES_PER_BYTE = 8  # of a file, once it is operations and calls
 
 
@@ -48,7 +44,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """`trial` and `environment` are of the stored run, None and empty for a foreign history.
     `notices`: sentences of the run (a node that crashed, Ctrl-C) and about the reading (a torn last
     line that was dropped). `operations`: how many clients began. `excerpt`: the recording holds
-    only those that the evidence names, and the rest was never held. `model`: the one named."""
+    only a part, and the rest was never held. `overview`: the statistics of all of it, where that
+    was to be drawn. `model`: the one named. `models`: those that were judged by."""
 
     verdict: Verdict
     recording: Recording
@@ -57,7 +54,9 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     environment: Mapping[str, Any]
     operations: int
     excerpt: bool = False
+    overview: Statistics | None = None
     model: Model | None = None
+    models: Sequence[Model] = ()
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +64,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     to find it out. `time_limit_s`: for each history; None for 60, or what the trial says.
     `memory_limit`: bytes that the search may hold beyond the history, and that a history may take
     that plain Python reads. `threads`: of the engine. `explain`: a
-    small history that contradicts by itself is looked for, too."""
+    small history that contradicts by itself is looked for, too. `drawn`: what was judged will be
+    drawn, so that more is wanted of it than evidence names."""
 
     model_name: str | None = None
     model_options: Mapping[str, Any] = {}
@@ -74,6 +74,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     memory_limit: int | None = None
     threads: int = 1
     explain: bool = False
+    drawn: bool = False
 
 
 _AS_RECORDED = Asked()
@@ -103,7 +104,9 @@ def check(path: Path, asked: Asked = _AS_RECORDED) -> Judged:
     notices = [*beside.notices_of(path)]
     too_large = _too_large(path, asked, notices)
     if too_large is not None:
-        return _undecided(too_large, notices, trial, environment)
+        return msgspec.structs.replace(
+            _undecided(too_large, notices, path, asked), trial=trial, environment=environment
+        )
     loaded = read_history(path, asked.format_name)
     notices += loaded.notices
     recording = Recording(
@@ -134,6 +137,7 @@ def check(path: Path, asked: Asked = _AS_RECORDED) -> Judged:
         environment=environment,
         operations=len(loaded.history.calls()),
         model=given,
+        models=[judge.model for judge in judges if isinstance(judge, Linearizable)],
     )
 
 
@@ -163,16 +167,40 @@ def _streamed(path: Path, given: Model, asked: Asked) -> Judged | None:
     if table is None:
         return None
     verdict = check_table(table, given, _budget(asked), alone=asked.explain, threads=asked.threads)
+    notices = [*beside.notices_of(path), *_about_reading(table)]
+    held, overview = None, None
+    if asked.drawn and _size(file) <= LARGE_BYTES:
+        held = read_history(file, asked.format_name).history
+    elif asked.drawn:
+        overview = overview_of(file, _named(verdict), table.calls)
+        notices = [*_part_drawn(overview, table.calls), *notices]
+    shown = overview.drawn if overview else held or excerpt_of(file, _named(verdict))
     return Judged(
         verdict=verdict,
-        recording=Recording(history=excerpt_of(file, _named(verdict))),
-        notices=[*beside.notices_of(path), *_about_reading(table)],
+        recording=Recording(history=shown),
+        notices=notices,
         trial=None,
         environment={},
         operations=table.calls,
-        excerpt=True,
+        excerpt=held is None,
+        overview=overview.statistics if overview else None,
         model=given,
+        models=[given],
     )
+
+
+def _part_drawn(overview: Overview, calls: int) -> list[str]:
+    """A notice of what is left out of a drawing, if anything is."""
+    drawn = len(overview.drawn.calls())
+    if drawn == calls:
+        return []
+    rest = "every one" if overview.every == 1 else f"one in {overview.every}"
+    about = ""
+    if overview.start_ns is not None and overview.end_ns is not None:
+        start_s, end_s = overview.start_ns / 1e9, overview.end_ns / 1e9
+        about = f"all from {start_s:.3f} s to {end_s:.3f} s, about the contradiction, and "
+        rest += " of the rest"
+    return [f"Of {calls:,} operations {drawn:,} are drawn: {about}{rest}. All are in the numbers."]
 
 
 def _about_reading(table: Table) -> list[str]:
@@ -185,7 +213,8 @@ def _named(verdict: Verdict) -> set[int]:
     """The calls that the evidence speaks of."""
     found = verdict.evidence.get("contradiction", {})
     start = found.get("start") or {}
-    listed = [found.get("window", []), found.get("core", []), [start.get("operation", -1)]]
+    listed = [found.get("window", []), found.get("core", [])]
+    listed += [[start["operation"]]] if start else []
     listed += [found.get("alone", {}).get("operations", [])]
     listed += [partial["order"][-STEPS_MAX:] for partial in found.get("partial", [])]
     return {index for indices in listed for index in indices}
@@ -209,9 +238,14 @@ def _too_large(path: Path, asked: Asked, notices: list[str]) -> str | None:
     return None
 
 
-def _undecided(
-    why: str, notices: Sequence[str], trial: Trial | None, environment: Mapping[str, Any]
-) -> Judged:
+def _undecided(why: str, notices: list[str], path: Path, asked: Asked) -> Judged:
+    """Where nothing was read to be judged; a file of ours is still read to be drawn."""
+    file = path / IN_FOLDERS[0] if path.is_dir() else path
+    overview = None
+    if asked.drawn and file.suffix in (".jsonl", ".ndjson"):
+        overview = overview_of(file, (), _size(file) // LINE_BYTES)
+        counted = overview.statistics.availability.invoked
+        notices = [*notices, *_part_drawn(overview, counted)]
     return Judged(
         verdict=Verdict(
             checker="linearizable",
@@ -220,12 +254,13 @@ def _undecided(
             summary=why,
             evidence={"limit": "memory"},
         ),
-        recording=Recording(history=History(())),
+        recording=Recording(history=overview.drawn if overview else History(())),
         notices=notices,
-        trial=trial,
-        environment=environment,
-        operations=0,
+        trial=None,
+        environment={},
+        operations=overview.statistics.availability.invoked if overview else 0,
         excerpt=True,
+        overview=overview.statistics if overview else None,
     )
 
 
@@ -240,93 +275,3 @@ def _size(file: Path) -> int:
 def _checkers(trial: Trial, time_limit_s: float | None) -> Sequence[Checker]:
     limit_s = trial.check_time_limit_s if time_limit_s is None else time_limit_s
     return workload(trial.workload, trial.workload_options, check_time_limit_s=limit_s).checkers()
-
-
-def draw(folder: RunFolder, judged: Judged) -> None:
-    """Draw the report of a run, in one piece. Raises OSError where it cannot be written."""
-    draft = folder.report.with_name(f".{folder.report.name}.draft")
-    try:
-        write_report(draft, judged.verdict, judged.recording, _subject(folder, judged))
-        draft.replace(folder.report)
-    except OSError:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise
-
-
-def redraw(path: Path) -> Path:
-    """Judge and draw a stored run again; the path of its report."""
-    folder = RunFolder(path)
-    if not folder.trial.exists():
-        raise TrialError(
-            [f"{path} is not the folder of a run: it has no trial.yaml. Name one, such as latest."]
-        )
-    judged = check(folder.path)
-    try:
-        draw(folder, judged)
-    except OSError as wrong:
-        raise EnvironmentTrouble(
-            f"{folder.report} cannot be written: {wrong.strerror}. Free the disk or the name, and "
-            f"run 'antipaxos report {path}' again."
-        ) from wrong
-    return folder.report
-
-
-def rerun_command(trial: Trial, program: str = "antipaxos") -> str:
-    """The command that runs a trial again: only what differs from the defaults, and the seed."""
-    words = [program, "run"]
-    default = _usual(trial)
-    for field in trial.__struct_fields__:
-        value = getattr(trial, field)
-        if field in ("options", "cluster_options", "workload_options"):
-            flag = f"--{field[:-1].replace('_', '-')}"
-            for name, chosen in value.items():
-                text = str(chosen).lower() if isinstance(chosen, bool) else str(chosen)
-                words += [flag, f"{name}={text}"]
-        elif value != getattr(default, field) or (
-            field == "workload" and "mutant" in trial.options
-        ):
-            words.append(f"--{field.removesuffix('_s').replace('_', '-')}")
-            words.append(str(value).removesuffix(".0") if isinstance(value, float) else str(value))
-    return shlex.join(words)
-
-
-def _usual(trial: Trial) -> Trial:
-    """What needs no flag: the defaults, and what the file of its scenario says."""
-    with contextlib.suppress(TrialError):
-        if trial.scenario:
-            settled = settle(None, {"scenario": trial.scenario})
-            return msgspec.structs.replace(settled, scenario="")  # itself it needs
-    return Trial()
-
-
-def _subject(folder: RunFolder, judged: Judged) -> Subject:
-    trial = judged.trial
-    assert trial is not None, "the report of a run needs its trial"
-    settings = {
-        "system": trial.system,
-        "workload": trial.workload,
-        "faults": trial.faults,
-        "nodes": str(trial.nodes),
-        "clients": str(trial.clients),
-        "load": f"{trial.time_limit_s:g} s, "
-        + (f"{trial.rate:g} operations a second" if trial.rate else "as fast as they go"),
-        "seed": str(trial.seed),
-        **trial.options,
-    }
-    return Subject(
-        title=f"{trial.label} {folder.path.name}",
-        rerun=again(folder, trial),
-        settings=settings,
-        environment={"seed": str(trial.seed)} | {k: str(v) for k, v in judged.environment.items()},
-        workers=workers_of(trial, beside.scenario_of(folder.path)),
-        notices=judged.notices,
-        world=beside.world_of(folder),
-    )
-
-
-def again(folder: RunFolder, trial: Trial, program: str = "antipaxos") -> str:
-    """The command that has this run once more: of a case that is written down, its replay."""
-    if folder.case.exists():
-        return shlex.join([program, "replay", str(folder.path)])
-    return rerun_command(trial, program)

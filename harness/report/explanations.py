@@ -24,22 +24,13 @@ from checkers.history import Call, freeze
 from checkers.trace import as_json
 from checkers.verdict import Kind, Recording, Verdict
 from harness.report import remedies, words
+from harness.report.contradiction import CORE_MAX, Contradiction, contradiction
 
 AROUND_MAX = 12  # calls drawn beside those that the evidence names
-CORE_MAX = 12  # operations that suffice, told and drawn
 DETAILS_MAX = 20_000  # characters
 LISTED_MAX = 10  # gaps, events and values in sentences
-STEPS_SHOWN = 6  # of an order, its last
 
 _WORST_FIRST = {Kind.INVALID: 0, Kind.UNKNOWN: 1, Kind.VALID: 2}
-
-
-class Order(msgspec.Struct, frozen=True):
-    """A partial linearization: its last steps, the state after it, why it ends there."""
-
-    order: str
-    state: str
-    why: str
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +45,6 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     culprits: frozenset[int] = frozenset()
     essential: frozenset[int] = frozenset()
     end_at: int | None = None
-    orders: Sequence[Order] = ()
     details: str = ""
 
 
@@ -77,47 +67,6 @@ def _leaves(verdict: Verdict) -> Iterable[Verdict]:
         yield from _leaves(part)
 
 
-class _Value(msgspec.Struct):
-    state: str
-    operation: int | None = None
-
-
-class _Fits(msgspec.Struct):
-    after: int | None
-    until: int
-
-
-class _Partial(msgspec.Struct):
-    order: list[int]
-    state: str
-    reason: str
-    fits: _Fits | None = None
-
-
-class _Start(msgspec.Struct):
-    """The call behind which the orders begin, and what it leaves."""
-
-    operation: int
-    describe: str
-    state: str
-
-
-class _Contradiction(msgspec.Struct):
-    """Of linearizability: what is read of it here."""
-
-    operation: int
-    completion: int
-    values: list[_Value]
-    values_total: int
-    partial: list[_Partial]
-    window: list[int]
-    certificate: str = ""
-    known_with: int | None = None
-    complete: bool = True
-    start: _Start | None = None
-    core: list[int] = []
-
-
 class _Scene:
     """A recording, looked things up in."""
 
@@ -127,7 +76,7 @@ class _Scene:
         self._calls = {call.index: call for call in recording.history.calls()}
 
     def explain(self, leaf: Verdict) -> Explanation:
-        shown = _read(leaf.evidence.get("contradiction"))
+        shown = contradiction(leaf.evidence.get("contradiction"))
         if shown is not None:
             return self._contradicted(leaf, shown)
         if leaf.cause == "coverage":
@@ -144,7 +93,7 @@ class _Scene:
             return self._named(leaf, named, events)
         return _explanation(leaf, [leaf.summary, *self._ending(leaf)])
 
-    def _contradicted(self, leaf: Verdict, shown: _Contradiction) -> Explanation:
+    def _contradicted(self, leaf: Verdict, shown: Contradiction) -> Explanation:
         """A call that fits nowhere."""
         sentences = [leaf.summary]
         blamed = self._calls.get(shown.operation)
@@ -162,14 +111,13 @@ class _Scene:
         return _explanation(
             leaf,
             sentences,
-            calls=self._of({*shown.window, *_essential(shown)}),
+            calls=self._of({*shown.window, *shown.essential}),
             culprits=frozenset({shown.operation}),
-            essential=_essential(shown),
-            end_at=shown.completion if shown.known_with is None else shown.known_with,
-            orders=[self._order(partial, shown.start) for partial in shown.partial[:LISTED_MAX]],
+            essential=shown.essential,
+            end_at=shown.end_at,
         )
 
-    def _values(self, shown: _Contradiction) -> list[str]:
+    def _values(self, shown: Contradiction) -> list[str]:
         """What was possible when the call had to be placed, and which call made it so."""
         total = max(shown.values_total, len(shown.values))
         if not shown.values:
@@ -194,25 +142,6 @@ class _Scene:
         return (
             f"made by operation {index} ({words.what(call)} by process {call.invoke.process}{ends})"
         )
-
-    def _order(self, partial: _Partial, start: _Start | None) -> Order:
-        steps = [
-            f"{index} {words.what(self._calls[index], 30)}" if index in self._calls else str(index)
-            for index in partial.order[-STEPS_SHOWN:]
-        ]
-        left_out = len(partial.order) - len(steps)
-        opening = f"({left_out} before) " if left_out else ""
-        if start is not None:
-            opening = f"behind {start.operation}: {opening}"
-        why = words.clip(partial.reason, 200)
-        if partial.fits is not None:
-            begin = (
-                "at the start"
-                if partial.fits.after is None
-                else f"after operation {partial.fits.after}"
-            )
-            why += f"; legal {begin}, until operation {partial.fits.until}: too early"
-        return Order(opening + (", ".join(steps) or "nothing"), words.clip(partial.state, 200), why)
 
     def _named(
         self, leaf: Verdict, named: Sequence[Call], events: Sequence[dict[str, Any]]
@@ -281,31 +210,12 @@ class _Scene:
         ]
 
 
-def _read(contradiction: Any) -> _Contradiction | None:
-    """None where it is not of the documented shape: it may be another checker's."""
-    try:
-        return msgspec.convert(contradiction, _Contradiction)
-    except msgspec.ValidationError:
-        return None
-
-
 def _integers(evidence: dict[str, Any], name: str) -> list[int]:
     listed = evidence.get(name)
     return [i for i in listed if type(i) is int] if isinstance(listed, list) else []
 
 
-def _essential(shown: _Contradiction) -> frozenset[int]:
-    """The call, what made the values that were possible, where it would have fitted, what the
-    orders begin behind, and what suffices for the contradiction, if that is little."""
-    fits = [partial.fits for partial in shown.partial if partial.fits is not None][:1]
-    ends = [end for fit in fits for end in (fit.after, fit.until)]
-    made = [value.operation for value in shown.values]
-    begin = [] if shown.start is None else [shown.start.operation]
-    core = shown.core if len(shown.core) <= CORE_MAX else []
-    return frozenset(i for i in (shown.operation, *made, *ends, *begin, *core) if i is not None)
-
-
-def _beginning(shown: _Contradiction) -> list[str]:
+def _beginning(shown: Contradiction) -> list[str]:
     """Where the orders begin, and which operations suffice."""
     told = []
     if shown.start is not None:
@@ -323,9 +233,10 @@ def _beginning(shown: _Contradiction) -> list[str]:
 
 
 def _explanation(leaf: Verdict, sentences: Sequence[str], **shown: Any) -> Explanation:
+    checker = words.clip(leaf.checker, 60)
     heading = {
-        Kind.INVALID: f"Why {leaf.checker} is INVALID",
-        Kind.UNKNOWN: f"Why {leaf.checker} is UNKNOWN, and what to do",
+        Kind.INVALID: f"Why {checker} is INVALID",
+        Kind.UNKNOWN: f"Why {checker} is UNKNOWN, and what to do",
     }[leaf.kind]
     return Explanation(
         verdict=leaf, heading=heading, sentences=sentences, details=_details(leaf), **shown

@@ -1,92 +1,79 @@
 "use strict";
-// Draws the run with the page's own colours, again when the reader's light or filter changes.
-// Every text that is given to plotly was made free of markup before it came here.
-const figure = JSON.parse(document.getElementById("figure")?.textContent ?? "null");
-const place = document.getElementById("story");
-const filter = document.getElementById("filter");
-const said = document.getElementById("drawn");
-const DRAWN_WITHOUT_WEBGL_MAX = 4000;
+// What every part of the page shares: light and dark, copying, downloading, reading a diagram by
+// keys. The page says all it has to say without any of it.
 
-const hasWebGL = (() => {
-  try { return Boolean(document.createElement("canvas").getContext("webgl")); } catch { return false; }
-})();
+const THEMES = ["auto", "light", "dark"];
 
-function paint(value) {
-  if (typeof value === "string" && value.startsWith("--")) {
-    return getComputedStyle(document.documentElement).getPropertyValue(value).trim();
+function stored() {
+  try { return localStorage.getItem("antipaxos-theme") ?? "auto"; } catch { return "auto"; }
+}
+
+function paint(theme) {
+  if (theme === "auto") { delete document.documentElement.dataset.theme; }
+  else { document.documentElement.dataset.theme = theme; }
+  document.getElementById("theme").textContent = `Colours: ${theme}`;
+}
+
+function chooseTheme() {
+  const next = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme ?? "auto") + 1) % THEMES.length];
+  try { localStorage.setItem("antipaxos-theme", next); } catch { /* kept for this visit only */ }
+  paint(next);
+}
+
+function say(button, word) {
+  const usual = button.dataset.usual ?? (button.dataset.usual = button.firstChild.textContent);
+  button.firstChild.textContent = word;
+  setTimeout(() => { button.firstChild.textContent = usual; }, 2000);
+}
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    say(button, "Copied");
+  } catch { // a page from a file may not write there; then the reader does
+    const closed = source.closest("details");
+    if (closed) { closed.open = true; }
+    getSelection().selectAllChildren(source);
+    say(button, "Selected");
   }
-  if (Array.isArray(value)) { return value.map(paint); }
-  if (value && typeof value === "object") {
-    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, paint(v)]));
-  }
-  return value;
 }
 
-// Which of an outcome's operations to draw: those that the filter names, thinned for slow drawing.
-function chosen(columns, share) {
-  const wanted = filter.value.trim().toLowerCase();
-  const all = [...columns.index.keys()].filter((i) => !wanted || told(columns, i).toLowerCase().includes(wanted));
-  return share < 1 ? all.filter((_, i) => Math.floor(i * share) !== Math.floor((i - 1) * share)) : all;
+function download(button) {
+  const text = document.getElementById(button.dataset.download).textContent;
+  const url = URL.createObjectURL(new Blob([text], { type: "application/jsonl" }));
+  Object.assign(document.createElement("a"), { href: url, download: button.dataset.name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
-function told(columns, i) {
-  const at = columns.node[i] ? ` at ${columns.node[i]}` : "";
-  return `operation ${columns.index[i]}, process ${columns.process[i]}${at}: ${columns.words[i]}`;
-}
-
-function operations() {
-  const total = Object.values(figure.operations).reduce((n, columns) => n + columns.index.length, 0);
-  const share = hasWebGL ? 1 : Math.min(1, DRAWN_WITHOUT_WEBGL_MAX / Math.max(total, 1));
-  const type = hasWebGL ? "scattergl" : "scatter";
-  const traces = [];
-  let count = 0;
-  for (const [outcome, columns] of Object.entries(figure.operations)) {
-    const x = [], y = [], text = [], startX = [], startY = [], ms = [];
-    for (const i of chosen(columns, share)) {
-      const start = columns.start_s[i], took = columns.ms[i];
-      const words = `${told(columns, i)}, ${outcome}, ${took === null ? "never returned" : `${took} ms`}`;
-      const end = took === null ? figure.end_s : start + took / 1000;
-      x.push(start, end, null); y.push(columns.row[i], columns.row[i], null); text.push(words, words, "");
-      if (took !== null) { startX.push(start); startY.push(words); ms.push(took); }
-      count += 1;
-    }
-    const marker = { color: `--${outcome}` };
-    traces.push(
-      { type, mode: "lines+markers", name: outcome, legendgroup: outcome, yaxis: "y2", x, y, text, hoverinfo: "text",
-        connectgaps: false, line: { ...marker, width: 6 }, marker: { ...marker, size: 3, symbol: "square" } },
-      { type, mode: "markers", name: outcome, legendgroup: outcome, showlegend: false, yaxis: "y3", x: startX, y: ms,
-        text: startY, hoverinfo: "text", marker: { ...marker, size: 4, opacity: 0.75 } });
-  }
-  const thinned = share < 1 ? " This browser has no WebGL: the rest is left out, evenly, to keep it quick." : "";
-  said.textContent = `${count.toLocaleString("en")} of ${total.toLocaleString("en")} operations drawn.${thinned}`;
-  return traces;
-}
-
-function draw() {
-  const lines = { gridcolor: "--line", zerolinecolor: "--line", linecolor: "--line", automargin: true };
-  const own = figure.layout;
-  const layout = paint({
-    ...own, xaxis: { ...lines, anchor: "y4", ...own.xaxis }, yaxis: { ...lines, ...own.yaxis }, yaxis2: { ...lines, ...own.yaxis2 },
-    yaxis3: { ...lines, ...own.yaxis3 }, yaxis4: { ...lines, ...own.yaxis4 },
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", modebar: { bgcolor: "rgba(0,0,0,0)", color: "--ink-soft", activecolor: "--ink" },
-    font: { color: "--ink", size: 12, family: getComputedStyle(document.body).fontFamily }, margin: { l: 60, r: 14, t: 34, b: 44 }, legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom" },
-    hoverlabel: { bgcolor: "--card", bordercolor: "--line", font: { color: "--ink" }, align: "left" },
-    hovermode: "closest", dragmode: "zoom", uniformtext: { minsize: 9, mode: "hide" }, uirevision: "kept",
-  });
-  Plotly.react(place, paint([...figure.data, ...operations()]), layout,
-    { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] });
-}
-
-if (place) {
-  let soon;
-  draw();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  filter.addEventListener("input", () => { clearTimeout(soon); soon = setTimeout(draw, 250); });
-}
-for (const button of document.querySelectorAll("button[data-copy]")) {
-  button.addEventListener("click", async () => {
-    const source = document.getElementById(button.dataset.copy);
-    try { await navigator.clipboard.writeText(source.textContent); button.textContent = "Copied"; }
-    catch { getSelection().selectAllChildren(source); button.textContent = "Selected"; }
+// The space-time diagram: its arrows and dots in the order in which they stand, from above.
+function readDiagram(place) {
+  const told = document.getElementById("spacetime-read");
+  const height = (group) => group.getBoundingClientRect().top;
+  const groups = [...place.querySelectorAll("g")].filter((group) => group.querySelector("title"));
+  groups.sort((a, b) => height(a) - height(b));
+  let at = -1;
+  const first = place.querySelector(".named")?.getBoundingClientRect(), frame = place.getBoundingClientRect();
+  if (first && first.bottom > frame.bottom) { place.scrollTop = first.top - frame.top - frame.height / 2; }
+  place.addEventListener("keydown", (event) => {
+    const named = groups.findIndex((group, i) => i > at && group.querySelector(".named"));
+    const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: groups.length - 1, n: named < 0 ? groups.findIndex((g) => g.querySelector(".named")) : named }[event.key];
+    if (next === undefined || next < 0 || next >= groups.length || event.ctrlKey || event.metaKey || event.altKey) { return; }
+    event.preventDefault();
+    groups[at]?.classList.remove("read");
+    at = next;
+    groups[at].classList.add("read");
+    const box = groups[at].getBoundingClientRect(), frame = place.getBoundingClientRect();
+    if (box.top < frame.top + 40 || box.bottom > frame.bottom - 20) { place.scrollTop += box.top - frame.top - frame.height / 2; }
+    told.textContent = `${at + 1} of ${groups.length}: ${groups[at].querySelector("title").textContent.replaceAll("\n", "; ")}`;
   });
 }
+
+for (const element of document.querySelectorAll(".needs-script")) { element.hidden = false; }
+for (const element of document.querySelectorAll(".no-script")) { element.hidden = true; }
+paint(THEMES.includes(stored()) ? stored() : "auto");
+document.getElementById("theme").addEventListener("click", chooseTheme);
+for (const button of document.querySelectorAll("[data-copy]")) { button.addEventListener("click", () => copy(button)); }
+for (const button of document.querySelectorAll("[data-download]")) { button.addEventListener("click", () => download(button)); }
+const diagram = document.getElementById("spacetime-drawing");
+if (diagram) { readDiagram(diagram); }

@@ -1,17 +1,21 @@
 """The report: one self-contained page that says what a run found, with the evidence.
 
 Rules
-1. Words first: the verdict, its sentence, the command that runs it again; then the drawing.
-2. The page needs nothing but itself: scripts and styles are inside, it makes no request.
+1. Words first: the run in five lines, the command that runs it again; then the drawings.
+2. The page needs nothing but itself: scripts and styles are inside, it makes no request, and its
+   policy runs no script but those that are in it now, named by their hashes.
 3. Everything that came from a history, a log or a file is escaped: by Jinja's autoescape in markup,
-   by `script_safe` inside scripts.
+   by `script_safe` inside scripts; control characters are replaced.
 4. Everything has a maximum and says what it left out, so that no run makes a page too heavy.
+5. Without JavaScript everything can be read; what only a script can do is hidden until one runs.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,39 +24,21 @@ import jinja2
 import msgspec
 from markupsafe import Markup, escape
 
-from checkers.faults import fault_intervals
-from checkers.history import Call
-from checkers.statistics import statistics
 from checkers.verdict import Recording, Verdict
-from harness.report import charts, tables, window, words
-from harness.report.explanations import Explanation, explanations, leaves
+from harness.report import timeline, window, words
+from harness.report.explanations import Explanation
+from harness.report.failing import Bar
+from harness.report.findings import SENTENCE_MAX, Finding, Subject, findings, read
 from harness.report.spacetime import focus, spacetime
 from harness.report.story import said, telling
 from harness.worldlog import WorldEvent
 
-PARTS_MAX = 100
-EXPLAINED_MAX = 20
-NOTICES_MAX = 20
-SENTENCE_MAX = 1_000  # characters
+__all__ = ["Subject", "render", "write_report"]
+
 ARROWS_MAX = 200  # messages in the space-time diagram
 STORY_MAX = 1_000  # lines below it
 
 _OPERATION = re.compile(r"\b[Oo]peration (\d{1,18})\b")
-
-
-class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page is about. `rerun`: the command that runs it again, empty for a foreign history.
-    `settings` and `environment`: facts by name. `workers`: how many clients worked, 0 if unknown.
-    `world`: all that the world of a simulated run did, empty for other runs.
-    """
-
-    title: str
-    rerun: str = ""
-    settings: Mapping[str, str] = {}
-    environment: Mapping[str, str] = {}
-    workers: int = 0
-    notices: Sequence[str] = ()
-    world: Sequence[WorldEvent] = ()
 
 
 def write_report(path: Path, verdict: Verdict, recording: Recording, subject: Subject) -> None:
@@ -61,72 +47,85 @@ def write_report(path: Path, verdict: Verdict, recording: Recording, subject: Su
 
 
 def render(verdict: Verdict, recording: Recording, subject: Subject) -> str:
-    faults = fault_intervals(recording.history)
-    stats = statistics(recording)
-    calls = recording.history.calls()
-    explained = explanations(verdict, recording)
-    marked = [call for e in explained for call in e.calls if call.index in e.culprits]
-    figure = (
-        charts.story(calls, faults, recording.trace, stats.throughput, subject.workers, marked)
-        if calls or faults
-        else None
+    known = read(verdict, recording, subject.statistics)
+    found = findings(verdict, recording, subject, known)
+    marked = [call for e in known.explained for call in e.calls if call.index in e.culprits]
+    drawn = timeline.timeline(
+        recording.history.calls(),
+        known.faults,
+        recording.trace,
+        known.stats,
+        workers=subject.workers,
+        marked=marked,
+        logs=subject.logs,
+        clocks=subject.clocks,
     )
-    parts = leaves(verdict)
-    environment = jinja2.Environment(
-        loader=jinja2.BaseLoader(), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.from_string(_part("page.html")).render(
-        subject=subject,
-        verdict=verdict,
-        headline=_headline(verdict, explained),
-        parts=parts[:PARTS_MAX],
-        parts_left_out=max(len(parts) - PARTS_MAX, 0),
-        explanations=[
-            _explained(e, f"e{n}", verdict.summary)
-            for n, e in enumerate(explained[:EXPLAINED_MAX], 1)
-        ],
-        explanations_left_out=max(len(explained) - EXPLAINED_MAX, 0),
-        notices=[words.clip(notice, SENTENCE_MAX) for notice in subject.notices[:NOTICES_MAX]],
-        notices_left_out=max(len(subject.notices) - NOTICES_MAX, 0),
-        facts=tables.facts(stats, subject.settings),
-        latency_headings=tables.LATENCY_HEADINGS,
-        latency_rows=tables.latencies(stats)[: tables.ROWS_MAX],
-        latency_left_out=max(len(stats.counts) - tables.ROWS_MAX, 0),
-        faults=[tables.fault(f) for f in faults[: tables.ROWS_MAX]],
-        faults_left_out=max(len(faults) - tables.ROWS_MAX, 0),
-        messages=tables.messages(stats, subject.environment.get("option learning", "")),
-        environment=dict(subject.environment),
-        hues=charts.legend(faults, recording.trace),
-        figure=figure,
-        figure_json=script_safe(figure),
-        spacetime=_who_said_what(subject.world, explained, recording),
-        css=Markup(_part("page.css") + _part("spacetime.css")),
-        script=Markup(_part("page.js")),
-        plotly=Markup(
-            (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
-        ),
+    scripts = [_part("page.js"), _part("window.js")] + ([timeline.script()] if drawn else [])
+    told = _told(found.findings)
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            found=found,
+            policy=_policy(scripts),
+            story=[(line, told("e1", line.text)) for line in found.story],
+            told=told,
+            drawings=[
+                None if finding.window is None else window.drawing(finding.window.bars)
+                for finding in found.findings
+            ],
+            json=script_safe,
+            timeline=drawn,
+            spacetime=_who_said_what(subject.world, known.explained, recording),
+            css=Markup(_styles()),
+            scripts=[Markup(script) for script in scripts],
+        )
     )
 
 
-def _headline(verdict: Verdict, explained: Sequence[Explanation]) -> Markup:
-    told = explained[:1] if explained and explained[0].verdict.summary == verdict.summary else ()
-    calls = [call for e in told for call in window.nearest(e.calls, e.culprits)]
-    return linked(verdict.summary, calls, "e1")
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(_part),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_printable,
+    )
 
 
-def _explained(explained: Explanation, name: str, headline: str) -> dict[str, Any]:
-    """An explanation as the page has it. `name` begins the anchors of its operations."""
-    calls = window.nearest(explained.calls, explained.culprits)
-    sentences = [s for s in explained.sentences if s != headline]  # that one stands above already
-    return {
-        "heading": explained.heading,
-        "sentences": [linked(sentence, calls, name) for sentence in sentences],
-        "window": window.drawing(calls, explained.culprits, explained.end_at) if calls else None,
-        "orders": explained.orders,
-        "rows": [tables.operation(c, f"{name}-op{c.index}", explained.culprits) for c in calls],
-        "left_out": len(explained.calls) - len(calls),
-        "details": explained.details,
+def _printable(value: Any) -> Any:
+    """Rule 3, of whatever the template puts out."""
+    return words.printable(value) if type(value) is str else value
+
+
+def _policy(scripts: Iterable[str]) -> str:
+    """What a browser allows this page: nothing but these scripts, its styles and its pictures."""
+    hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _styles() -> str:
+    """The dark colours twice: for readers whose system is dark, and for those who say so here."""
+    dark = _part("dark.css")
+    themes = (
+        f"@media (prefers-color-scheme: dark) {{ :root:not([data-theme=light]) {{ {dark} }} }}\n"
+        f":root[data-theme=dark] {{ {dark} }}\n"
+    )
+    own = _part("page.css") + _part("window.css") + _part("spacetime.css")
+    return _part("light.css") + themes + own + timeline.css()
+
+
+def _told(found: Sequence[Finding]) -> Any:
+    """A function of the name of a finding and a sentence: its links lead to the finding's rows."""
+    bars = {
+        f"e{n}": finding.window.bars if finding.window else () for n, finding in enumerate(found, 1)
     }
+    return lambda name, sentence: linked(sentence, bars.get(name, ()), name)
 
 
 def _who_said_what(
@@ -145,6 +144,8 @@ def _who_said_what(
     start, end = words.seconds(diagram.start_ns), words.seconds(diagram.end_ns)
     return {
         "about": f"The {what}, from {start} to {end}.",
+        "from_s": diagram.start_ns / 1e9,
+        "to_s": diagram.end_ns / 1e9,
         "named": {
             anchor: f"{said(moment.node or '', 30)} at {words.seconds(moment.time_ns)}"
             for anchor, moment in diagram.named.items()
@@ -157,16 +158,17 @@ def _who_said_what(
     }
 
 
-def linked(sentence: str, calls: Sequence[Call], name: str) -> Markup:
-    """The sentence escaped and cut, with each 'operation 12' of the calls leading to its row."""
-    rows = {c.index: c.index for c in calls}
-    rows |= {c.completion.index: c.index for c in calls if c.completion is not None}
+def linked(sentence: str, bars: Sequence[Bar], name: str) -> Markup:
+    """The sentence escaped and cut, with each 'operation 12' of the bars leading to its row."""
+    rows = {bar.operation: bar.operation for bar in bars}
+    rows |= {bar.completed: bar.operation for bar in bars if bar.completed is not None}
 
     def link(found: re.Match[str]) -> str:
         row = rows.get(int(found[1]))
         return found[0] if row is None else f'<a href="#{name}-op{row}">{found[0]}</a>'
 
-    return Markup(_OPERATION.sub(link, str(escape(words.clip(sentence, SENTENCE_MAX)))))
+    text = words.printable(words.clip(sentence, SENTENCE_MAX))
+    return Markup(_OPERATION.sub(link, str(escape(text))))
 
 
 def script_safe(value: Any) -> Markup:

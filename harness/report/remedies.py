@@ -74,6 +74,14 @@ def of_unconfirmed(leaf: Verdict) -> str:
     return f"{_UNCONFIRMED} {_more(leaf)}"
 
 
+def advice(sentences: Collection[str]) -> str:
+    """The last of the sentences that names a remedy; empty if none does."""
+    wanted = (OUR_BUG, _NOTHING_SUCCEEDED, _NOBODY_ASKED, _MORE_OF_IT)
+    return next(
+        (s for s in reversed(list(sentences)) if s in wanted or s.startswith(_UNFINISHED)), ""
+    )
+
+
 def _more(leaf: Verdict) -> str:
     """More of the limit that was spent; time where the evidence names none."""
     limit = leaf.evidence.get("limit")

@@ -39,8 +39,8 @@ def verdict_lines(verdict: Verdict, recording: Recording, notices: Sequence[str]
 
 def _story(explained: Explanation, verdict: Verdict, room: int) -> list[str]:
     """The picture, if there is one, and as many sentences as there is room for."""
-    picture = _picture(explained)
-    lines = picture[: min(PICTURE_MAX, room - 4)] if picture else []
+    drawn = picture(explained)
+    lines = drawn[: min(PICTURE_MAX, room - 4)] if drawn else []
     # The headline has said the summary already.
     for sentence in [s for s in explained.sentences if s != verdict.summary]:
         left = room - len(lines)
@@ -50,9 +50,9 @@ def _story(explained: Explanation, verdict: Verdict, room: int) -> list[str]:
     return lines
 
 
-def _picture(explained: Explanation) -> list[str]:
+def picture(explained: Explanation) -> list[str]:
     """The window with as many calls as there is room for; empty where not even the culprits fit."""
-    chosen = _most_telling_first(explained)
+    chosen = most_telling_first(explained)
     for count in range(min(len(chosen), CALLS_MAX), 0, -1):
         lines = _drawn(sorted(chosen[:count], key=lambda call: call.index), explained)
         if len(lines) <= PICTURE_MAX and all(len(line) <= WIDTH for line in lines):
@@ -71,7 +71,7 @@ def _drawn(chosen: Sequence[Call], explained: Explanation) -> list[str]:
     return [_INDENT + line for line in text.splitlines()]
 
 
-def _most_telling_first(explained: Explanation) -> list[Call]:
+def most_telling_first(explained: Explanation) -> list[Call]:
     """The culprits, then what else tells the story, then the others, the latest first."""
 
     def rank(call: Call) -> tuple[bool, bool, int]:
@@ -130,7 +130,9 @@ def _faults(faults: Sequence[FaultInterval]) -> str:
         return "none"
     kinds = Counter(fault.kind for fault in faults)
     counted = ", ".join(f"{count} {words.clip(kind, 20)}" for kind, count in kinds.items())
-    idle = Counter(fault.kind for fault in faults if not fault.in_effect)
+    idle = Counter(fault.kind for fault in faults if fault.probed and not fault.in_effect)
+    if not all(fault.probed for fault in faults):
+        return counted
     if not idle:
         return f"{counted}; all seen in effect"
     missing = ", ".join(f"{count} {words.clip(kind, 20)}" for kind, count in idle.items())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from checkers.history import Operation
 from checkers.verdict import Kind
-from harness import cli, recheck
+from harness import cli, drawing, recheck
 from harness.settle import settle
 from harness.store.folder import RunFolder
 from harness.trial import Trial, TrialError
@@ -121,13 +121,13 @@ def test_a_history_next_to_a_run_is_not_taken_for_its_own(folder: RunFolder) -> 
 
 def test_a_report_appears_in_one_piece_or_not_at_all(folder: RunFolder) -> None:
     """No draft is left, whichever."""
-    assert folder.report == recheck.redraw(folder.path)
+    assert folder.report == drawing.redraw(folder.path)
     whole = folder.report.read_text()
     assert [] == list(folder.path.glob("*draft*")) + list(folder.path.glob(".*draft*"))
     folder.report.unlink()
     folder.report.mkdir()
     with pytest.raises(Exception, match=r"report\.html cannot be written"):
-        recheck.redraw(folder.path)
+        drawing.redraw(folder.path)
     assert [] == list(folder.path.glob(".*draft*"))
     assert "</html>" in whole
 
@@ -162,10 +162,10 @@ trials = st.builds(
 @given(trials)
 def test_the_command_that_is_named_describes_the_same_trial(trial: Trial) -> None:
     """To the last bit of every number, whatever the defaults and the mutant's own workload."""
-    assert trial == parsed(recheck.rerun_command(trial))
+    assert trial == parsed(drawing.rerun_command(trial))
 
 
 def test_the_command_keeps_options_of_the_workload() -> None:
     """Whole numbers stay whole."""
     trial = Trial(seed=1, workload_options={"keys_quick": 3})
-    assert trial == parsed(recheck.rerun_command(trial))
+    assert trial == parsed(drawing.rerun_command(trial))

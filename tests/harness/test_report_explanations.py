@@ -62,7 +62,6 @@ def test_a_contradiction_names_the_operation_the_values_and_the_fault() -> None:
     assert frozenset({8}) == explained.culprits
     assert {2, 6, 8} == {call.index for call in explained.calls}
     assert 9 == explained.end_at
-    assert "the value is 2" == explained.orders[0].state
 
 
 def test_where_the_orders_begin_is_told_and_drawn() -> None:
@@ -77,7 +76,6 @@ def test_where_the_orders_begin_is_told_and_drawn() -> None:
     assert f"Operations {anchor} and {found['operation']} suffice" not in text
     assert f" and {found['core'][-1]} suffice for the contradiction" in text
     assert {anchor, *found["core"]} <= {call.index for call in explained.calls}
-    assert explained.orders[0].order.startswith(f"behind {anchor}: ")
 
 
 def test_calls_that_contradict_one_another_are_each_told_and_drawn() -> None:
@@ -158,6 +156,14 @@ def test_the_fault_in_force_is_told_by_time(start_ms: int, end_ms: int, expected
     """In force is what began before the end and was undone after the start, ends included."""
     told = words.in_force(intervals("kill", "partition"), start_ms * 10**6, end_ms * 10**6)
     assert told.startswith(expected)
+
+
+def test_a_fault_between_two_distant_operations_is_not_said_to_be_in_force_at_both() -> None:
+    """Of a finding that spans seconds the time is told with the faults."""
+    faults = intervals("kill")
+    told = words.in_force(faults, -(10**9), 10**10)
+    assert told.startswith("In force then: at some time from -1.000 s to 10.000 s, kill of n0")
+    assert "at some time" not in words.in_force(faults, 10**6, 10**6)
 
 
 def test_many_faults_in_force_are_counted_not_listed() -> None:

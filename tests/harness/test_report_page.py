@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
 import json
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,12 @@ import pytest
 
 from checkers.compose import check_all
 from checkers.coverage import Coverage
-from checkers.history import History, Operation
+from checkers.history import Error, History, Operation
 from checkers.trace import TraceEvent
 from checkers.verdict import Kind, Recording, Verdict, merge
-from harness.report import charts, tables, window
+from harness.report import tables
+from harness.report.findings import EXPLAINED_MAX, PARTS_MAX, findings
 from harness.report.page import (
-    EXPLAINED_MAX,
-    PARTS_MAX,
     Subject,
     linked,
     render,
@@ -34,7 +35,6 @@ from tests.harness.report_scenes import (
     chosen,
     hostile,
     judged,
-    many_calls,
     recorded,
 )
 
@@ -73,13 +73,6 @@ def page(verdict: Verdict, recording: Recording, **subject: Any) -> str:
     return render(verdict, recording, Subject(title="a run", **subject))
 
 
-def figure_of(text: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="figure">(.*?)</script>', text, re.S)
-    assert found is not None
-    figure: dict[str, Any] = json.loads(found[1])
-    return figure
-
-
 @pytest.mark.parametrize("name", SCENES)
 def test_every_verdict_has_a_page(name: str) -> None:
     """Every kind of leaf, of a run and of a foreign history: a page that says the verdict."""
@@ -96,15 +89,6 @@ def test_the_page_needs_nothing_but_itself() -> None:
     elements = Elements(page(*judged("contradiction"), rerun="antipaxos run --seed 7"))
     assert [] == [target for target in elements.targets if not target.startswith("#")]
     assert "antipaxos run --seed 7" in elements.texts
-
-
-def test_operations_in_sentences_lead_to_their_rows() -> None:
-    """An invocation and its completion lead to the row of the call; others lead nowhere."""
-    calls = many_calls(2)
-    assert (
-        '<a href="#e1-op0">Operation 0</a> to <a href="#e1-op0">operation 1</a>, operation 99'
-        == linked("Operation 0 to operation 1, operation 99", calls, "e1")
-    )
 
 
 @pytest.mark.parametrize("kind", ["calls", "gaps", "events"])
@@ -156,45 +140,6 @@ def harmless(recording: Recording) -> Recording:
     )
 
 
-def strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from strings(inner)
-
-
-def test_figures_hold_no_markup_either() -> None:
-    """Neither for the script element that carries them nor for plotly, which reads tags in text."""
-    figure = figure_of(page(FINE, hostile()))
-    texts = list(strings([figure["operations"], figure["data"], figure["layout"], figure["notes"]]))
-    ours = {text for text in texts if text.endswith("<extra></extra>")}
-    assert 3 == len(ours)
-    assert [] == [text for text in texts if "<" in text and text not in ours]
-    assert [] != [text for text in texts if "&lt;/script" in text]
-    assert "<" not in script_safe({"a": [HOSTILE]})
-    assert {"a": [HOSTILE]} == json.loads(script_safe({"a": [HOSTILE]}))
-
-
-def test_an_empty_history_has_a_page_without_a_drawing() -> None:
-    """Nothing to draw is no reason to fail, nor to carry five megabytes of script."""
-    text = page(FINE, Recording(history=History([])))
-    assert "figure" not in Elements(text).ids
-    assert len(text) < 100_000
-
-
-def test_fifty_faults_and_calls_without_end_are_drawn() -> None:
-    """Faults that overlap, calls that never returned: all are in the figure."""
-    recording = recorded("p0  |-w1- ...\np1  |-r1-|", faults=50)
-    figure = figure_of(page(FINE, recording, workers=2))
-    colours = [shape["fillcolor"] for shape in figure["layout"]["shapes"]]
-    assert ["--fault-kill", "--fault-partition"] == sorted(colours)
-    assert [None] == figure["operations"]["info"]["ms"]
-    assert 1 == len(figure["operations"]["ok"]["ms"])
-    (bars,) = [trace for trace in figure["data"] if trace["type"] == "bar"]
-    assert (50, charts.LANES_MAX) == (len(bars["y"]), len(set(bars["y"])))
-
-
 def test_tables_are_bounded_and_say_so() -> None:
     """Parts, explanations, faults, notices: each has a maximum and names what is left out."""
     recording = recorded("p0  |-w1-|", faults=tables.ROWS_MAX + 3)
@@ -207,60 +152,70 @@ def test_tables_are_bounded_and_say_so() -> None:
     assert EXPLAINED_MAX == text.count("Why mine is INVALID")
 
 
-def test_what_is_drawn_of_many_calls_is_bounded_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first and the last are kept, and the note has both numbers."""
-    monkeypatch.setattr(charts, "DRAWN_MAX", 10)
-    calls = many_calls(1000)
-    recording = Recording(history=History(o for c in calls for o in (c.invoke, c.completion) if o))
-    figure = figure_of(page(FINE, recording, workers=3))
-    drawn = figure["operations"]["ok"]["index"]
-    assert (10, calls[0].index, calls[-1].index) == (len(drawn), drawn[0], drawn[-1])
-    assert ["Of 1,000 ok operations 10 are drawn, evenly chosen."] == figure["notes"]
-
-
-def test_a_window_keeps_its_culprits() -> None:
-    """Of many calls those nearest the last culprit are drawn, and every culprit."""
-    calls = many_calls(500)
-    culprits = {calls[2].index, calls[300].index}
-    kept = [call.index for call in window.nearest(calls, culprits)]
-    assert window.CALLS_MAX == len(kept)
-    assert culprits <= set(kept)
-    assert sorted(kept) == kept
-    assert calls[299].index in kept
-
-
-def test_a_window_draws_a_bar_for_each_call_and_opens_what_had_not_returned() -> None:
-    """What completed after the end of the window is open: its bar reaches the edge."""
-    calls = recorded("p0  |---w1----|\np1   |-r1-|").history.calls()
-    end = calls[1].completion
-    assert end is not None
-    drawn = window.drawing(calls, {calls[1].index}, end.index)
-    assert 2 == drawn.count("<rect")
-    assert 1 == drawn.count('class="bar culprit"')
-    edge = re.search(r'<svg width="(\d+)"', drawn)
-    bars = [
-        (int(x), int(w)) for x, w in re.findall(r'x="(\d+)" y="\d+" rx="4" width="(\d+)"', drawn)
-    ]
-    assert edge is not None
-    assert [True, False] == [abs(x + w - int(edge[1])) <= 1 for x, w in bars]
-
-
-def test_reigns_end_when_a_node_follows_dies_or_starts_anew() -> None:
-    """Leadership is what nodes said; a killed node says nothing any more."""
-    names = [("n1", "leader"), ("n1", "follower"), ("n2", "leader"), ("n2", "restart")]
-    trace = [TraceEvent(t, node, event, ballot=(1, node)) for t, (node, event) in enumerate(names)]
-    trace.append(TraceEvent(9, "n3", "leader", ballot=(2, "n3")))
-    expected = [
-        charts.Reign("n1", 0, 1),
-        charts.Reign("n2", 2, 3),
-        charts.Reign("n3", 9, None),
-    ]
-    assert expected == charts.leaderships(trace)
-
-
 def test_a_page_is_written_whole(tmp_path: Path) -> None:
     """write_report leaves the page that render gives."""
     recording = recorded("p0  |-w1-|", chosen("n1", "a", 1))
     verdict = check_all([Coverage(operations=("write",))], recording)
     write_report(tmp_path / "report.html", verdict, recording, Subject(title="a run"))
     assert page(verdict, recording) == (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_scripts_hold_no_markup() -> None:
+    """JSON inside a script element cannot end it, and is the same JSON."""
+    assert "<" not in script_safe({"a": [HOSTILE]})
+    assert {"a": [HOSTILE]} == json.loads(script_safe({"a": [HOSTILE]}))
+
+
+def test_an_empty_history_has_a_page_without_a_drawing() -> None:
+    """Nothing to draw is no reason to fail, nor to carry the drawing's scripts."""
+    text = page(FINE, Recording(history=History([])))
+    assert "timeline" not in Elements(text).ids
+    assert len(text) < 60_000
+
+
+def test_operations_in_sentences_lead_to_their_rows() -> None:
+    """An invocation and its completion lead to the row of the call; others lead nowhere."""
+    verdict, recording = judged("contradiction")
+    (finding,) = findings(verdict, recording, Subject(title="a run")).findings
+    assert finding.window is not None
+    assert (
+        '<a href="#e1-op2">Operation 2</a> to <a href="#e1-op2">operation 3</a>, operation 99'
+        == linked("Operation 2 to operation 3, operation 99", finding.window.bars, "e1")
+    )
+
+
+def test_only_its_own_scripts_run() -> None:
+    """The policy names the scripts of the page by their hashes, and allows no other."""
+    text = page(*judged("contradiction"))
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.S)
+    hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
+    assert "default-src 'none'; " in html.unescape(policy)
+    assert 3 == len(hashes)
+    assert hashes == re.findall(r"'sha256-([^']+)'", html.unescape(policy))
+    assert "unsafe-eval" not in policy
+
+
+@pytest.mark.parametrize("evil", ["\u202e", "\x00", "\x1b", "\ud800", "\u2066"])
+def test_what_turns_or_breaks_a_text_is_replaced(evil: str) -> None:
+    """Control characters, marks of direction, halves of characters: none reaches the page."""
+    leaf = Verdict(checker=f"c{evil}", kind=Kind.INVALID, summary=f"a{evil}b")
+    text = page(merge("all", [leaf]), Recording(history=History([])), notices=[f"n{evil}"])
+    assert evil not in text
+    assert "a\ufffdb" in text
+
+
+def test_ten_megabytes_in_a_value_make_no_large_page() -> None:
+    """Every text is cut; a history to copy that would be too large is not offered."""
+    huge = "x" * 10**7
+    calls = [
+        Operation(0, 0, 1, "invoke", "write", huge, key=huge),
+        Operation(1, 1, 1, "ok", "write", huge, key=huge, error=Error(huge, huge)),
+    ]
+    leaf = Verdict(
+        checker=huge, kind=Kind.INVALID, summary=huge, evidence={"operations": [0], "more": huge}
+    )
+    recording = Recording(history=History(calls))
+    facts = {"a": huge, "history": huge}
+    text = page(merge("all", [leaf]), recording, settings=facts, environment=facts, rerun="r")
+    assert len(text) < 200_000

@@ -6,7 +6,7 @@ import typing
 
 from checkers.faults import FaultInterval
 from checkers.trace import TraceEvent
-from harness.report.charts import hue, leaderships
+from harness.report.timeline.bars import hue, leaderships
 from nemesis.faults import DeadlyFault, tag
 from nemesis.resolution import FAULTS
 
