@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 import shlex
-from collections.abc import Iterator
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -31,34 +33,16 @@ from harness.workloads.keys import KeyOptions
 from nemesis.capabilities import needs, refusals
 from nemesis.resolution import FAULTS
 from nemesis.schedule import Schedule, Step
+from tests.harness.real import needs_module
+from tests.pages import PAGES, ROOT, WITHIN, blocks, lines, name_of
 
-ROOT = Path(__file__).parents[1]
-PAGES = [
-    *sorted(ROOT.glob("*.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
-    *sorted((ROOT / "examples").glob("*/README.md")),
-]
-# A line of its own, in a block; what stands before the command is a prompt or a path.
-LINE = re.compile(r"^\s*(?:[$>] |\.venv/bin/)?antipaxos ((?:.*\\\n)*.*)$", re.MULTILINE)
-# Within a sentence.
-WITHIN = re.compile(r"`antipaxos ([a-z]+(?: [^`\n]*)?)`")
-# What stands for something of the reader's.
-OPEN = re.compile(r"\b(?:NAME|FILE|RUN|SECONDS|MUTANT|VALUE)\b|…|\.\.\.")
 # Without these a fault would do nothing, and is refused anywhere.
 SETTINGS = {"upgrade": {"options": {"version": "3.5"}}, "skew-clock": {"offset_ms": 100.0}}
 OWN_SYSTEM = {"my-system.yaml": "json-lines", "my-node.yaml": "maelstrom"}
 
 
-def lines(page: Path) -> Iterator[list[str]]:
-    """The commands of a page that a reader would copy."""
-    for found in LINE.finditer(page.read_text()):
-        line = found[1].replace("\\\n", " ")
-        if not OPEN.search(line):
-            yield shlex.split(line, comments=True)
-
-
 COMMANDS = [
-    pytest.param(words, id=f"{page.relative_to(ROOT)}: {shlex.join(words)}")
+    pytest.param(words, id=f"{name_of(page)}: {shlex.join(words)}")
     for page in PAGES
     for words in lines(page)
 ]
@@ -69,6 +53,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory as the pages assume it: the examples, and files of the reader's own."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "reference_impl").symlink_to(ROOT / "reference_impl")
+    (tmp_path / "raft.py").symlink_to(ROOT / "examples" / "own-raft" / "raft.py")
     for name, protocol in OWN_SYSTEM.items():
         calls = {"read": "get", "write": "put", "cas": "cas"}
         workloads = {"register": None if protocol == "maelstrom" else {"calls": calls}}
@@ -94,7 +79,7 @@ def test_the_commands_are_found() -> None:
     assert wanted <= found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_what_a_sentence_names_exists(page: Path) -> None:
     """A command that is mentioned exists, and so does each of its flags that is mentioned."""
     for found in WITHIN.finditer(page.read_text()):
@@ -133,6 +118,48 @@ def _settles(name: str, given: dict[str, Any]) -> None:
         flags["cluster"] = "simulated"
 
     settle(trial, flags)
+
+
+SNIPPETS = [
+    pytest.param(text, id=f"{name_of(page)}-{number}")
+    for page in PAGES
+    for number, text in enumerate(blocks(page, "python"))
+]
+
+
+@pytest.mark.parametrize("text", SNIPPETS)
+def test_what_a_snippet_imports_exists(text: str) -> None:
+    """A piece of Python on a page is Python, and the names that it takes from modules are there.
+    Those of models, strategies, scenarios, exploration and PySyncObj are carried out by the tests
+    of their parts."""
+    tree = ast.parse(textwrap.dedent(text))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            needs_module(node.module.split(".")[0])
+            module = importlib.import_module(node.module)
+            assert [] == [
+                alias.name
+                for alias in node.names
+                if alias.name != "*" and not hasattr(module, alias.name)
+            ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_make_is_asked_for_it_can_make(page: Path) -> None:
+    """`make demo` and its like are run by CI, or by those who read; here, that they exist."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    asked = re.findall(r"^ *make ([a-z-]+)|`make ([a-z-]+)", page.read_text(), re.MULTILINE)
+
+    assert set() == {name for pair in asked for name in pair if name} - targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_benchmarks_that_a_page_names_exist(page: Path) -> None:
+    """`python -m benchmarks.NAME`, and modules of ours that are programs."""
+    for name in re.findall(
+        r"python -m ((?:benchmarks|harness|nemesis)\.[a-z_.]+[a-z_])", page.read_text()
+    ):
+        assert (ROOT / f"{name.replace('.', '/')}.py").is_file(), name
 
 
 def rows(page: str, heading: str) -> list[list[str]]:
