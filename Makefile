@@ -1,6 +1,7 @@
 # make demo [MUTANT=name]   the main job: five Paxos nodes, broken and judged
 # make test                 lint, types, import contract and all tests
 # make swarm [SEEDS=n]      the unbroken reference through so many simulated runs
+# make docs                 the documents as a site: build/docs/index.html
 # make mutants [ARGS=...]   every broken reference hunted by every scheduler, and a page of it
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,18 +11,18 @@ CARGO := cargo --quiet
 RUST := $(shell find $(ENGINE)/src -name '*.rs') $(ENGINE)/Cargo.toml $(ENGINE)/Cargo.lock
 
 SEEDS ?= 2000
-.PHONY: demo test swarm mutants test-engine lint lint-engine bench clean system-packages
+.PHONY: demo test docs swarm mutants test-engine lint lint-engine bench clean system-packages
 
 demo: $(READY)
 	@$(BIN)/antipaxos run $(if $(MUTANT),--mutant $(MUTANT)) $(ARGS)
 
 test: $(READY) system-packages lint test-engine
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 # What the tests meet for real: systems to break, hosts to reach, and what breaks them. Where one is
 # missing its tests skip with the reason, but in CI they must run.
 PACKAGES := nodejs etcd-server zookeeper default-jre-headless openssh-server nftables iproute2 \
-            ethtool faketime fuse3
+            ethtool faketime fuse3 chromium
 system-packages:
 	@if [ "$$CI" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  ! dpkg --status $(PACKAGES) >/dev/null 2>&1; \
@@ -51,6 +52,10 @@ swarm: $(READY)
 mutants: $(READY)
 	@mkdir -p antipaxos-runs
 	$(BIN)/antipaxos mutants --html antipaxos-runs/mutants.html $(ARGS)
+
+docs: $(READY)
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --jobs 2 -d build/doctrees -c docs . build/docs
+	@echo build/docs/index.html
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

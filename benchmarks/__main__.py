@@ -13,8 +13,11 @@ from benchmarks import (
     hosts,
     maelstrom,
     overhead,
+    pytest_plugin,
     reference,
+    report,
     runner,
+    serve,
     simulation,
     switch,
 )
@@ -30,6 +33,9 @@ for benchmark in (
     runner,
     switch,
     maelstrom,
+    report,
+    serve,
+    pytest_plugin,
 ):
     print(f"== {benchmark.__name__.split('.')[-1]}: {(benchmark.__doc__ or '').splitlines()[0]}\n")
     benchmark.main()

@@ -9,9 +9,7 @@ Rules
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sys
 import traceback
 from importlib import import_module
@@ -23,7 +21,8 @@ import click
 from checkers.formats import FormatError
 from checkers.history import HistoryError
 from checkers.trace import TraceError
-from harness.commands.trial_flags import flags_of, pairs, trial_flags
+from harness.commands.judging_flags import asked_of, judging_flags
+from harness.commands.trial_flags import flags_of, trial_flags
 from harness.console import tell
 from harness.contracts import EnvironmentTrouble
 from harness.trial import TrialError, nearest
@@ -36,8 +35,11 @@ BAD_INPUT, TROUBLE = 254, 255
 COMMANDS = {
     "explore": "explore",
     "mutants": "mutants",
+    "nightly": "nightly",
     "replay": "replay",
+    "report": "report",
     "scenario": "scenario",
+    "serve": "serve",
     "shrink": "shrink",
     "simulate": "simulate",
 }
@@ -99,12 +101,8 @@ def run(trial: Path | None, store: Path, mutant: str | None, **flags: Any) -> No
 @click.argument(
     "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-@click.option("--model", "model_name", help="The sequential specification to judge by.")
-@click.option("--model-option", "model_options", multiple=True, metavar="NAME=VALUE")
-@click.option("--format", "format_name", help="Of the files; detected if left out.")
+@judging_flags("--format")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processor cores to use. [all]")
-@click.option("--time-limit", "time_limit_s", type=float, metavar="SECONDS", help="Each. [60]")
-@click.option("--memory-limit", metavar="SIZE", help="Of all together, as in 500M or 2G. [none]")
 @click.option("--explain", is_flag=True, help="At length: orders, steps, states.")
 @click.option("--json", "as_json", is_flag=True, help="Print verdicts as JSON.")
 def check(
@@ -122,63 +120,12 @@ def check(
     from harness import checking
     from harness.gathering import gather
 
-    settled = _asked(**asked)
+    settled = asked_of(**asked)
     gathered = gather(paths)
     tell(gathered.notices, aside=True)
     cores = jobs or os.cpu_count() or 1
     show = checking.show_one if gathered.one else checking.show_many
     sys.exit(show(gathered.histories, settled, cores, explain=explain, as_json=as_json))
-
-
-def _asked(
-    model_options: tuple[str, ...],
-    memory_limit: str | None,
-    time_limit_s: float | None,
-    **rest: Any,
-) -> Any:
-    from harness.recheck import Asked, chosen_model
-
-    if time_limit_s is not None and not time_limit_s > 0:
-        raise click.UsageError(f"--time-limit {time_limit_s}: give seconds above 0")
-    options = pairs(model_options, "model-option", _json_or_text)
-    settled = Asked(
-        model_options=options,
-        memory_limit=None if memory_limit is None else _bytes(memory_limit),
-        time_limit_s=time_limit_s,
-        **rest,
-    )
-    if settled.model_name is not None:
-        chosen_model(settled)  # what is wrong with it is told once, not for each history
-    elif options:
-        raise click.UsageError("--model-option: the options are of a model; name it with --model")
-    return settled
-
-
-def _json_or_text(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-def _bytes(text: str) -> int:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)I?B?", text.strip().upper())
-    if found is None or not float(found[1]):
-        raise click.UsageError(f"--memory-limit {text!r}: give a size such as 500M or 2G")
-    return int(float(found[1]) * float(1024 ** " KMGT".index(found[2] or " ")))
-
-
-@cli.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-def report(run_folder: Path) -> None:
-    """Draw the report of a stored run again.
-
-    \b
-    antipaxos report antipaxos-runs/latest
-    """
-    from harness import recheck
-
-    tell([str(recheck.redraw(run_folder))])
 
 
 @cli.command()

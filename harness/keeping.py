@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness import cases, recheck, worldlog
+from harness import cases, drawing, recheck, worldlog
 from harness import scenario as scenarios
 from harness.cases import Case
 from harness.clock import folder_time, utc_now
@@ -30,7 +30,7 @@ def keep(case: Case, store: Path) -> tuple[RunFolder, recheck.Judged]:
     write(folder, simulated)
     judged = recheck.check(folder.path)
     folder.write_verdict(judged.verdict)
-    recheck.draw(folder, judged)
+    drawing.draw(folder, judged)
     return folder, judged
 
 

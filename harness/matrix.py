@@ -227,8 +227,8 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def spells(mutants: Sequence[Entry], names: Sequence[str], runs: int, first: int) -> list[Spell]:
-    """At least so many runs of the unbroken system, over the trials of these mutants in turn, by
-    the schedulers of these names."""
+    """So many runs of the unbroken system, over the trials of these mutants in turn, by the
+    schedulers of these names; of the last the beginning of a spell."""
     at_home: dict[tuple[object, ...], Entry] = {}
     for mutant in mutants:
         home = (mutant.system, mutant.workload, *sorted(mutant.options.items()))
@@ -241,7 +241,7 @@ def spells(mutants: Sequence[Entry], names: Sequence[str], runs: int, first: int
                 return found
             length = max(SPELL_RUNS, SCHEDULERS[name].campaign)
             from_ = first + turn * length
-            found.append(Spell(mutant=mutant, scheduler=name, first=from_, runs=length))
+            found.append(Spell(mutant=mutant, scheduler=name, first=from_, runs=min(length, left)))
             left -= length
     raise AssertionError("turns do not end")
 

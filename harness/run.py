@@ -35,7 +35,7 @@ from checkers.formats import FormatError
 from checkers.history import HistoryError
 from checkers.trace import TraceError
 from checkers.verdict import Kind, Verdict
-from harness import inside, real, recheck
+from harness import drawing, inside, real, recheck
 from harness import scenario as scenarios
 from harness.clock import folder_time, utc_now
 from harness.clusters.namespaces import world
@@ -221,7 +221,7 @@ def _judged(folder: RunFolder, notices: Sequence[str], trouble: str) -> Outcome:
     _draw(folder, judged)
     log.info("done")
     assert judged.trial is not None, "the folder of a run has its trial"
-    tell([f"again       {recheck.rerun_command(judged.trial, _program())}"])
+    tell([f"again       {drawing.rerun_command(judged.trial, _program())}"])
     tell([f"antipaxos: {line}" for line in trouble.splitlines()], aside=True)
     if trouble and judged.verdict.kind is not Kind.INVALID:
         return Outcome(folder.path, judged.verdict, TROUBLE)
@@ -230,7 +230,7 @@ def _judged(folder: RunFolder, notices: Sequence[str], trouble: str) -> Outcome:
 
 def _draw(folder: RunFolder, judged: recheck.Judged) -> None:
     try:
-        recheck.draw(folder, judged)
+        drawing.draw(folder, judged)
     except Exception as wrong:
         # Rule 1: the verdict stands and is on disk; a report that fails to draw is told, in full
         # in the log, and 'antipaxos report' tries again.
@@ -257,7 +257,7 @@ def _program() -> str:
 def environment(trial: Trial) -> dict[str, str]:
     """What a reader of an old run wants to know: where it ran, and what nobody had to say."""
     settled = {**system(trial.system).defaults, **trial.options}
-    libraries = ("msgspec", "numpy", "plotly", "psutil")
+    libraries = ("msgspec", "numpy", "psutil")
     return {
         "antipaxos": version("antipaxos"),
         "python": platform.python_version(),

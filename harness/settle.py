@@ -43,6 +43,7 @@ from nemesis.faults import tag
 from nemesis.schedule import Schedule
 
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
+_RESERVED = ("latest", "nights")  # what else stands in a store, beside the folders of trials
 
 
 def settle(path: Path | None, flags: Mapping[str, Any]) -> Trial:
@@ -64,10 +65,10 @@ def read_settings(path: Path, flags: Mapping[str, Any]) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as wrong:
         raise TrialError([f"{path} cannot be read: {wrong}. Give a YAML file."]) from wrong
-    return read_trial(text, str(path), CHECKS, flags, _paths_beside(path))
+    return read_trial(text, str(path), CHECKS, flags, paths_beside(path))
 
 
-def _paths_beside(file: Path) -> Callable[[str, Any], Any]:
+def paths_beside(file: Path) -> Callable[[str, Any], Any]:
     """Paths in a trial's file are relative to it: it is found from any working directory."""
 
     def read_as(name: str, value: Any) -> Any:
@@ -105,7 +106,7 @@ def _under_scenario(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_scenario(path: Path, over: Mapping[str, Any]) -> Scenario:
-    return scenarios.read(path, partial(_about, over), _paths_beside(path))
+    return scenarios.read(path, partial(_about, over), paths_beside(path))
 
 
 def _about(over: Mapping[str, Any], own: Mapping[str, Any]) -> About:
@@ -234,9 +235,12 @@ def _check_cluster_options(options: Any, settings: Mapping[str, Any]) -> Collect
 
 def _check_name(name: Any, _: Mapping[str, Any]) -> Collection[str]:
     """It becomes a folder, of which the store finds its runs."""
-    if name == "" or (_NAME.fullmatch(name) and name != "latest"):
+    if name == "" or (_NAME.fullmatch(name) and name not in _RESERVED):
         return []
-    return [f"name is {name!r}. Give letters, digits, '.', '_', '+' and '-', but not 'latest'."]
+    return [
+        f"name is {name!r}. Give letters, digits, '.', '_', '+' and '-', but not "
+        f"{' or '.join(map(repr, _RESERVED))}."
+    ]
 
 
 CHECKS: Mapping[str, Check] = {

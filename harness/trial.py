@@ -30,7 +30,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Every setting has a unit in its name where it has one.
 
     `nodes`: how many, named n1, n2, ... `rate`: operations a second over all clients, 0 for as
-    fast as they go. `faults`: packages of the nemesis joined by '+', or the path of a schedule.
+    fast as they go. `operation_timeout_s`: how long a client waits for an answer.
+    `faults`: packages of the nemesis joined by '+', or the path of a schedule.
     `scenario`: the path of one, which takes the place of faults.
     `options`: settings of the system, `cluster_options` of the cluster. `seed`: None draws one.
     `live_check`: judge while the run goes on, and note the first violation, or stop there with
@@ -193,13 +194,14 @@ def _collect(
             continue
         lines[name] = line
         try:
-            settings[name] = _constructed(name, value_node)
+            settings[name] = constructed(name, value_node)
         except yaml.constructor.ConstructorError as wrong:
             problems.append((line, f"{source}:{line}: {name}: {wrong.problem}."))
     return settings, lines, problems
 
 
-def _constructed(name: str, node: yaml.Node) -> Any:
+def constructed(name: str, node: yaml.Node) -> Any:
+    """What is written for the setting `name`. Raises yaml.constructor.ConstructorError."""
     # YAML reads a bare `off` as False; words are kept as written.
     as_written = name in ("options", "cluster_options") or name in _WORDS
     loader = yaml.BaseLoader("") if as_written else yaml.SafeLoader("")

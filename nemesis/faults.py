@@ -46,7 +46,8 @@ class Partition(_Fault, frozen=True, tag="partition"):
 
 
 class Slow(_Fault, frozen=True, tag="slow"):
-    """Delay what links carry, in milliseconds; order on a link is kept."""
+    """Delay what links carry; order on a link is kept. `mean_ms`: of the delay. `jitter_ms`: its
+    standard deviation where it is normal, half its width where it is uniform."""
 
     target: str = "all"
     mean_ms: float = 50.0
@@ -81,7 +82,7 @@ class Reorder(_Fault, frozen=True, tag="reorder"):
 
 
 class Throttle(_Fault, frozen=True, tag="throttle"):
-    """Limit each link to a rate."""
+    """Limit each link to a rate. `bytes_per_s`: of each direction by itself."""
 
     target: str = "all"
     bytes_per_s: int = 20_000

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+pytest_plugins = ["pytester"]  # the plugin is tested by running pytest
 
 # Fuzzing with new seeds is for nights; a suite that fails by chance teaches people to run it again.
 settings.register_profile("suite", derandomize=True, deadline=None, print_blob=True)
@@ -18,7 +21,48 @@ _EXCUSED = (
     "the parent-death signal",
     "root reads everything",
     "names no other interpreters",
+    "nobody looks at pictures",
 )
+
+
+# With pytest -n 2: what needs no port and no host of its own runs beside the rest, file by file.
+# The rest goes one after the other: two clusters at once would take each other's ports and time.
+_BESIDE = (
+    "tests/checkers/",
+    "tests/harness/exploration/",
+    "tests/harness/nightly/",
+    "tests/harness/pytest_plugin/",
+    "tests/harness/serve/",
+    "tests/harness/simulation/",
+    "tests/harness/strategies/",
+    "tests/harness/test_generators",
+    "tests/harness/test_guided",
+    "tests/harness/test_index",
+    "tests/harness/test_mutants",
+    "tests/harness/test_report",
+    "tests/harness/test_shrink",
+    "tests/harness/test_spacetime",
+    "tests/harness/test_swarm",
+    "tests/harness/test_timeline",
+    "tests/nemesis/",
+    "tests/reference_impl/",
+    "tests/test_docs_site",
+    "tests/test_mutants_found",
+    "tests/test_tidy",
+    "tests/test_tutorial",
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Beside(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", 1)[0]
+            return file if file.startswith(_BESIDE) else "the machine"
+
+    return Beside(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -33,7 +33,10 @@ RUNS = {
 ELSEWHERE = {
     "flp": "tests/harness/exploration/test_explore_command.py",
     "hypothesis": "tests/harness/strategies/test_trials.py",
+    "nightly": "tests/harness/nightly/test_examples.py",
+    "own-raft": "tests/test_tutorial.py",
     "track-record": "tests/test_track_record.py",
+    "pytest": "tests/harness/pytest_plugin/test_page.py",
     "scenarios": "tests/harness/scenario/test_scenario_command.py",
 }
 

@@ -29,6 +29,7 @@ from heapq import heappop, heappush
 from typing import Any, Protocol, TypeVar
 
 from harness.clock import NS_PER_S, Wakeup
+from harness.simulation.interrupts import heard
 
 T = TypeVar("T")
 
@@ -112,7 +113,7 @@ class VirtualLoop(_Unoffered):  # type: ignore[misc]
             weakref.WeakValueDictionary()
         )
         self._task_numbers = 0
-        self._running = self._closed = False
+        self._running = self._closed = self._interrupted = False
         self._on_exception: Callable[[Any, dict[str, Any]], object] | None = None
 
     # --- the world's own way in: cheaper than handles ---
@@ -179,10 +180,14 @@ class VirtualLoop(_Unoffered):  # type: ignore[misc]
         """Raises Stalled (rule 3), and what an event of the world raises."""
         self._check_idle()
         awaited: asyncio.Future[T] = asyncio.ensure_future(future, loop=self)
-        self._running = True
-        asyncio._set_running_loop(self)  # its documentation names event loops as its callers
-        try:
-            self._run(awaited)
+        try:  # from here on: Ctrl-C may come between any two steps
+            self._running = True
+            asyncio._set_running_loop(self)  # its documentation names event loops as its callers
+            with heard():
+                self._run(awaited)
+        except (KeyboardInterrupt, SystemExit):
+            self._interrupted = True
+            raise
         finally:
             asyncio._set_running_loop(None)
             self._running = False
@@ -241,12 +246,23 @@ class VirtualLoop(_Unoffered):  # type: ignore[misc]
 
     def end_tasks(self) -> None:
         """Cancel what still runs and let it clean up; of a run that failed there may be much."""
-        left = [task for _, task in sorted(self._tasks.items()) if not task.done()]
+        tasks = [task for _, task in sorted(self._tasks.items())]
+        if self._interrupted:
+            # In the middle of a step: who waits for what that step was to do waits for ever, while
+            # the world goes on. No time passes any more, and nobody looks at what the task raised.
+            self._due.clear()
+            for task in tasks:
+                if task.done() and not task.cancelled():
+                    task.exception()
+        left = [task for task in tasks if not task.done()]
         for task in left:
             task.cancel()
         if left:
             ended = asyncio.gather(*left, return_exceptions=True)
-            with contextlib.suppress(Stalled):
+            again = (
+                (KeyboardInterrupt, SystemExit) if self._interrupted else ()
+            )  # on its way already
+            with contextlib.suppress(Stalled, *again):
                 self.run_until_complete(ended)
 
     def run_forever(self) -> None:
@@ -324,7 +340,7 @@ class VirtualLoop(_Unoffered):  # type: ignore[misc]
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         if self._on_exception is not None:
             self._on_exception(self, context)
-        else:
+        elif not self._interrupted:
             self.default_exception_handler(context)
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:

@@ -253,7 +253,7 @@ def test_the_unbroken_system_goes_where_mutants_were_hunted() -> None:
         mutant("decree", workload="consensus"),
     ]
     found = matrix.spells(mutants, ("swarm", "guided"), 5_000, first=3)
-    assert sum(spell.runs for spell in found) >= 5_000
+    assert 5_000 == sum(spell.runs for spell in found)
 
     def home(spell: Spell) -> tuple[str, str, str]:
         return spell.mutant.workload, str(spell.mutant.options), spell.scheduler
@@ -266,6 +266,7 @@ def test_the_unbroken_system_goes_where_mutants_were_hunted() -> None:
         assert 3 == min(seeds)
     assert all("mutant" not in s.mutant.settings(broken=False)["options"] for s in found)
     assert [] == matrix.spells(mutants, ("swarm",), 0, first=1)
+    assert [1] == [spell.runs for spell in matrix.spells(mutants, ("guided",), 1, first=1)]
 
 
 def test_spells_add_up() -> None:

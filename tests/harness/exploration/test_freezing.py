@@ -104,7 +104,7 @@ def test_different_states_freeze_to_different_values() -> None:
     assert len(VALUES) == len(set(frozen))
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_a_copy_freezes_to_the_same(value: Any) -> None:
     """Else a step that changes nothing would lead to a new state."""
     assert freeze(value) == freeze(copy.deepcopy(value))

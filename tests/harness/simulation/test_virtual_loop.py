@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -231,3 +233,63 @@ def test_a_clock_begins_at_its_own_zero(loop: VirtualLoop) -> None:
     clock.call_at(3_000, lambda: rung.append(-1)).cancel()
     loop.run_until_complete(asyncio.sleep(1))
     assert ([2_000], 10**9) == (rung, clock.now_ns())
+
+
+class Ended:
+    """Something that a weak reference can look at."""
+
+
+def test_an_interrupt_is_not_lost_where_nobody_can_be_told(loop: VirtualLoop) -> None:
+    """Ctrl-C that meets the end of a weak reference, where Python drops what is raised: the run
+    ends all the same, though it would never end by itself."""
+    met = []
+
+    def interrupt(_: object) -> None:
+        met.append(loop.now_ns)
+        raise KeyboardInterrupt
+
+    def tick(now_ns: int) -> None:
+        if now_ns == 1000:
+            ended = Ended()
+            watched.append(weakref.ref(ended, interrupt))
+            del ended
+        loop.at(now_ns + 1000, tick, now_ns + 1000)
+
+    watched: list[object] = []
+    loop.at(0, tick, 0)
+    before = sys.unraisablehook
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(asyncio.sleep(1e12))
+
+    assert [1000] == met
+    assert before is sys.unraisablehook
+    assert 7 == loop.run_until_complete(asyncio.sleep(0.001, 7))
+
+
+def test_what_an_interrupt_broke_off_keeps_nobody_waiting(loop: VirtualLoop) -> None:
+    """A task that cleans up by waiting for one that was interrupted in the middle of a step, in a
+    world that goes on for ever by itself: ending the tasks ends."""
+    promised = loop.create_future()
+
+    def tick(now_ns: int) -> None:
+        loop.at(now_ns + 1000, tick, now_ns + 1000)
+
+    async def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    async def waits() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(1e12)
+        await promised
+
+    async def main() -> None:
+        await asyncio.gather(waits(), interrupted())
+
+    loop.at(0, tick, 0)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(main())
+
+    loop.end_tasks()
+
+    assert not promised.done()

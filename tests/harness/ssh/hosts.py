@@ -162,6 +162,14 @@ class SshHosts:
         """All that run on the host, its sshd first."""
         return psutil.Process(self._daemons[name].pid).children(recursive=True)
 
+    def commands(self, name: str) -> list[str]:
+        """What they run. One that ends while it is asked runs nothing any more."""
+        told = []
+        for process in self.processes(name):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                told.append(" ".join(process.cmdline()))
+        return told
+
     def cut_connections(self, name: str) -> int:
         """End the sessions of sshd, by which whoever is logged in is cut off; how many."""
         sshd, *_ = self.processes(name)

@@ -146,7 +146,7 @@ def nodes_that_do_not_start_are_told() -> None:
         told = _told_of(hosts, Wrong())
         assert "runs on root@10.99.0.1 but is not ready after 0.5 s" in told
         for name in hosts.names:
-            assert [p for p in hosts.processes(name) if "toy" in " ".join(p.cmdline())] == []
+            assert [words for words in hosts.commands(name) if "toy" in words] == []
 
 
 def test_nodes_that_do_not_start_are_told() -> None:
