@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -25,6 +27,7 @@ from harness.contracts import EnvironmentTrouble
 from harness.trial import TrialError
 
 DRAFT = ".draft"
+_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _HERE = ("", "file", "local")
 Whole = Callable[[bytes], bool]
 
@@ -124,6 +127,15 @@ def _trouble(tried: str, where: str, wrong: Exception) -> EnvironmentTrouble:
     )
 
 
+def _regular(file: Path) -> bytes:
+    """What a file holds. A web page reads by this, too: a link would show what lies elsewhere, and
+    a pipe would hold it for ever. Raises OSError for both."""
+    with os.fdopen(os.open(file, _READING), "rb") as opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return opened.read()
+
+
 class Folder:
     """A folder of this machine, or a file system that is mounted on it."""
 
@@ -142,7 +154,7 @@ class Folder:
         file = self.root / path
         with self._told("read", file):
             try:
-                return file.read_bytes()
+                return _regular(file)
             except (FileNotFoundError, NotADirectoryError):
                 return None
 

@@ -138,6 +138,19 @@ def test_the_copy_of_another_process_writes_to_the_same_place(tmp_path: Path) ->
     assert "is the memory of one process" in came.stderr
 
 
+def test_links_and_pipes_are_not_read(tmp_path: Path) -> None:
+    """A link would show what lies elsewhere to whoever sees the page; a pipe would hold it."""
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_bytes(b"[]")
+    for name, lay in (("link", lambda at: at.symlink_to(elsewhere)), ("pipe", os.mkfifo)):
+        groups = tmp_path / name / "nights" / "groups.json"
+        groups.parent.mkdir(parents=True)
+        lay(groups)
+
+        with pytest.raises(EnvironmentTrouble, match="cannot be read"):
+            Archive(str(tmp_path / name)).groups()
+
+
 def test_a_second_night_is_refused_while_one_writes(tmp_path: Path) -> None:
     """They would each forget the other's failures; after the first it may."""
     archive = Archive(str(tmp_path))
