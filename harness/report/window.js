@@ -72,12 +72,12 @@ class Stepper {
   show(at) {
     const { steps, before, state, reason, begins, left_out } = this.order;
     const step = steps[at], stateBefore = at === 0 ? before : steps[at - 1].after;
-    const unknown = "not recorded";
+    const unknown = "not recorded", total = left_out + steps.length;
     this.part("before").textContent = (step ? stateBefore : state) || (at === 0 ? begins : unknown);
     this.part("what-label").textContent = step ? `step ${left_out + at + 1}` : "then";
     this.part("what").textContent = step ? `operation ${step.operation}: ${step.what} by process ${step.process}` : reason;
     this.part("after").textContent = step ? `${step.after || unknown}${step.after && !step.changed ? " (unchanged)" : ""}` : "none: the order ends here";
-    this.part("count").textContent = step ? `step ${left_out + at + 1} of ${left_out + steps.length}` : `all ${left_out + steps.length} steps taken`;
+    this.part("count").textContent = step ? `step ${left_out + at + 1} of ${total}` : total ? `all ${total} steps taken` : "no step can be taken";
     this.box.classList.toggle("stuck", !step);
     [...this.part("chips").children].forEach((item, i) => {
       if (i === at) { item.firstChild.setAttribute("aria-current", "step"); } else { item.firstChild.removeAttribute("aria-current"); }
