@@ -13,7 +13,10 @@ Rules
    of an errand (whose name has a colon). Signals go to all of them, sessions of their own or not. A
    node that goes into the background (its first process ends with status 0 though nobody ended it,
    and others live on) goes on as the eldest of these.
-7. A node that floods its log does not fill the disk: beyond LOG_BYTES_MAX the log begins anew.
+7. A node has stopped when every thread of every process of it has (Linux), and goes on when each
+   was told to; then that is said. The stop of its first process says nothing of the others: on a
+   busy machine one of them may still send a message, though the fault is said to have begun.
+8. A node that floods its log does not fill the disk: beyond LOG_BYTES_MAX the log begins anew.
 
 Commands, a JSON object a line on standard input:
   {"do": "start", "name": NAME, "argv": [...], "cwd": DIR, "env": {...}, "log": FILE}
@@ -22,6 +25,7 @@ Events, likewise on standard output:
   {"event": "started", "name": NAME, "pid": PID}
   {"event": "moved", "name": NAME, "pid": PID}            it went into the background
   {"event": "failed", "name": NAME, "text": WHY}          the program could not be started
+  {"event": "obeyed", "name": NAME, "signal": NUMBER}     SIGSTOP or SIGCONT, by all its processes
   {"event": "exited", "name": NAME, "status": CODE|null, "signal": NUMBER|null}
 
 Sources: prctl(2), PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER; setsid(2); wait(2); proc(5), stat;
@@ -45,12 +49,14 @@ LINUX = sys.platform == "linux"
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 DRAIN_POLL_S = 0.01  # how often a killed group is looked at until it is empty
+STOP_POLL_S = 0.001  # and a group that was told to stop until it has
 READ_BYTES = 65536
 LOG_BYTES_MAX = 64 * 2**20
 LOG_POLL_S = 1.0
-STOP_ROUNDS = 50  # of stopping a host whose processes fork meanwhile
 LOOKS_MAX = 50  # at a host whose processes come and go
-STOPPED, ZOMBIE = "Tt", "ZX"  # states of processes, as proc(5) has them
+# States of processes, as proc(5) has them. Who sleeps in the kernel without being interruptible (D)
+# takes no step of its own before it meets the signal that waits for it.
+STILL, ZOMBIE = "TtD", "ZX"
 
 if LINUX:
     _prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -69,6 +75,7 @@ class Keeper:
         self._host = os.getpid() == 1
         self._nodes: dict[int, str] = {}  # by pid, which is also the group's
         self._to_end: set[str] = set()  # those that were sent a signal that ends
+        self._to_stop: set[str] = set()  # those that were told to stop and have not yet
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._emptying: dict[int, int] = {}  # reaped leaders whose group is not empty: wait status
         self._logs: dict[str, Path] = {}  # by node
@@ -90,12 +97,15 @@ class Keeper:
                     self._trim()
                     if sys.stdin.fileno() in files and not self._read():
                         return
+                    self._stop()
         except BrokenPipeError:
             return  # nobody listens any more
         finally:
             self._end()
 
     def _patience_s(self) -> float | None:
+        if self._to_stop:
+            return STOP_POLL_S
         if self._emptying:
             return DRAIN_POLL_S
         return LOG_POLL_S if self._nodes else None
@@ -137,26 +147,58 @@ class Keeper:
 
     def _signal(self, name: str, number: int) -> None:
         """To all processes of the node; one that is gone takes no harm."""
-        if number not in (signal.SIGSTOP, signal.SIGCONT):
+        self._to_stop.discard(name)
+        if number == signal.SIGSTOP:
+            self._to_stop.add(name)
+            return
+        if number != signal.SIGCONT:
             self._to_end.add(name)
-        for pid, known in self._nodes.items():
-            if known == name:
-                self._send(pid, number)
+        for pid in self._pids_of(name):
+            self._send(pid, number)
+            if number == signal.SIGCONT:
+                _say(event="obeyed", name=name, signal=number)
+
+    def _stop(self) -> None:
+        """Those that were told to: what has not stopped yet, or was forked since, is told again."""
+        for name in list(self._to_stop):
+            pids = self._pids_of(name)
+            if not pids:  # it has ended
+                self._to_stop.discard(name)
+            for pid in pids:
+                _signal_group(pid, signal.SIGSTOP)
+                restless = [p for p in self._processes_of(pid) if not _is_still(p)]
+                for process in restless:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(process.pid, signal.SIGSTOP)
+                if not restless:
+                    self._to_stop.discard(name)
+                    _say(event="obeyed", name=name, signal=int(signal.SIGSTOP))
+
+    def _pids_of(self, name: str) -> list[int]:
+        """Of a node: one if it lives."""
+        return [pid for pid, known in self._nodes.items() if known == name]
 
     def _send(self, pid: int, number: int) -> bool:
         """False if nothing is left of the node that began, or goes on, as `pid`."""
         found = _signal_group(pid, number)
-        if not self._host or _is_errand(self._nodes[pid]):
+        if not self._keeps_host(pid):
             return found
-        stops = number == signal.SIGSTOP
-        for _ in range(STOP_ROUNDS if stops else 1):
-            rest = [p for p in self._members() if not (stops and p.state in STOPPED)]
-            for process in rest:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process.pid, number)
-            if not rest:
-                break
+        rest = self._members()
+        for process in rest:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, number)
         return found or bool(rest)
+
+    def _keeps_host(self, pid: int) -> bool:
+        return self._host and not _is_errand(self._nodes[pid])
+
+    def _processes_of(self, pid: int) -> list[_Process]:
+        """Of the node that began, or goes on, as `pid`; none where nobody can look (macOS)."""
+        if not LINUX:
+            return []
+        if self._keeps_host(pid):
+            return self._members()
+        return [p for n in _pids() if (p := _look(n)) is not None and p.group == pid]
 
     def _members(self) -> list[_Process]:
         """Of the node of this host: all that live but us and errands, the eldest first."""
@@ -277,13 +319,25 @@ def _pids() -> list[int]:
 
 
 def _look(pid: int) -> _Process | None:
-    """None if it is dead, reaped or not."""
+    """A process, or a thread of one; None if it is dead, reaped or not."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return None
     state, *numbers = text.rpartition(")")[2].split()[:4]
     return None if state in ZOMBIE else _Process(pid, state, *map(int, numbers))
+
+
+def _is_still(process: _Process) -> bool:
+    """Whether none of its threads takes a step; true of one that is gone."""
+    tasks = Path(f"/proc/{process.pid}/task")
+    try:
+        threads = [int(thread.name) for thread in tasks.iterdir()]
+        still = all((seen := _look(t)) is None or seen.state in STILL for t in threads)
+        # A thread that was running when they were listed may have started another one since.
+        return still and threads == [int(thread.name) for thread in tasks.iterdir()]
+    except OSError:
+        return True
 
 
 def _say(**event: Any) -> None:

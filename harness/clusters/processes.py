@@ -2,7 +2,8 @@
 
 Rules
 1. Every order waits for its effect as the operating system reports it: killed is reaped, paused is
-   stopped. Each wait has a limit, after which EnvironmentTrouble says what did not happen.
+   stopped, every process of the node. Each wait has a limit, after which EnvironmentTrouble says
+   what did not happen.
 2. Orders are idempotent: to kill the dead, pause the paused or restart the living changes nothing.
 3. While a node is down its ports are held for it, and links refuse connections to it.
 4. A node that ended though nobody ended it has crashed; that is reported, never repaired.
@@ -177,11 +178,11 @@ class NodeProcesses:
     async def _move(self, name: str, number: signal.Signals, wanted: ProcessState) -> None:
         node = self._node(name)
         async with node.turn:
-            if not node.alive or _state(node.life) == wanted:
+            if not node.alive:
                 return
-            self._supervisor(name).signal(name, number)
             try:
                 async with asyncio.timeout(EFFECT_LIMIT_S):
+                    await self._supervisor(name).move(name, number)
                     while _state(node.life) not in (wanted, "dead"):  # noqa: ASYNC110 - no event
                         await asyncio.sleep(EFFECT_POLL_S)
             except TimeoutError:

@@ -62,6 +62,7 @@ class Supervisor:
         self._listening: asyncio.Task[None] | None = None
         self._log: Path | None = None
         self._starts: dict[str, asyncio.Future[int]] = {}
+        self._moves: dict[tuple[str, int], asyncio.Future[None]] = {}  # by node and signal
         self._stopping = False
 
     async def open(self, log: Path) -> None:
@@ -99,6 +100,19 @@ class Supervisor:
         finally:
             self._starts.pop(name, None)
         return self.lives[name]
+
+    async def move(self, name: str, number: signal.Signals) -> None:
+        """SIGSTOP or SIGCONT: returns once all processes of the node have obeyed, or it is gone.
+
+        Who waits sets the limit: a process may hang in the kernel.
+        """
+        moved = asyncio.get_running_loop().create_future()
+        self._moves[name, number] = moved
+        try:
+            self.signal(name, number)
+            await moved
+        finally:
+            self._moves.pop((name, number), None)
 
     def signal(self, name: str, number: signal.Signals) -> None:
         self._order(do="signal", name=name, signal=int(number))
@@ -168,6 +182,8 @@ class Supervisor:
                     "the system's file: {here}/...)."
                 ),
             )
+        elif event["event"] == "obeyed":
+            self._moved(name, event["signal"])
         else:
             life, number = self.lives[name], event["signal"]
             life.ending = (
@@ -175,8 +191,18 @@ class Supervisor:
                 if number is None
                 else f"signal {number} ({signal.strsignal(number)})"
             )
-            life.gone.set()
-            self._on_gone(name, life)
+            self._gone(name, life)
+
+    def _gone(self, name: str, life: Life) -> None:
+        life.gone.set()
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            self._moved(name, number)
+        self._on_gone(name, life)
+
+    def _moved(self, name: str, number: int) -> None:
+        moved = self._moves.get((name, number))
+        if moved is not None and not moved.done():
+            moved.set_result(None)
 
     def _answer(self, name: str, trouble: EnvironmentTrouble | None) -> None:
         started = self._starts.get(name)
@@ -220,5 +246,4 @@ class Supervisor:
                 if psutil.Process(life.pid).create_time() == life.create_time:
                     os.killpg(life.pid, signal.SIGKILL)
             life.ending = "the end of its keeper"
-            life.gone.set()
-            self._on_gone(name, life)
+            self._gone(name, life)

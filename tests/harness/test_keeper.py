@@ -19,6 +19,17 @@ from harness.clusters import keeper as keeper_module
 
 LIMIT_S = 8.0
 POLL_S = 0.005
+# A process of three threads and five more, none of which ever rests.
+RESTLESS = """
+import os, threading
+for _ in range(5):
+    if not os.fork():
+        break
+for _ in range(2):
+    threading.Thread(target=lambda: [None for _ in iter(int, 1)]).start()
+while True:
+    pass
+"""
 PARENT = "import subprocess, time; subprocess.Popen(['sleep', '600']); time.sleep(600)"
 
 
@@ -141,6 +152,31 @@ def test_a_node_that_leaves_children_behind_takes_them_along(keeper: Keeper) -> 
     keeper.start("n1", "sh", "-c", "sleep 600 & echo $!")
     assert keeper.event() == {"event": "exited", "name": "n1", "status": 0, "signal": None}
     assert not alive(int((keeper.folder / "n1.log").read_text()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can look at a group")
+def test_a_stop_is_told_when_all_have_stopped(keeper: Keeper) -> None:
+    """All threads of all processes of the node; the going on, when all were told to."""
+    pid = keeper.start("n1", sys.executable, "-c", RESTLESS)
+    until(lambda: len(threads_of_group(pid)) == 18)
+    for _ in range(20):
+        keeper.order(do="signal", name="n1", signal=int(signal.SIGSTOP))
+        assert keeper.event() == {"event": "obeyed", "name": "n1", "signal": signal.SIGSTOP}
+        assert threads_of_group(pid) == ["T"] * 18
+        keeper.order(do="signal", name="n1", signal=int(signal.SIGCONT))
+        assert keeper.event() == {"event": "obeyed", "name": "n1", "signal": signal.SIGCONT}
+        assert "T" not in threads_of_group(pid)
+
+
+def threads_of_group(group: int) -> list[str]:
+    """Their states, as proc(5) has them."""
+    leader = psutil.Process(group)
+    tasks = (
+        task
+        for process in (leader, *leader.children())
+        for task in Path(f"/proc/{process.pid}/task").iterdir()
+    )
+    return [(task / "stat").read_text().rpartition(")")[2].split()[0] for task in tasks]
 
 
 def test_a_program_that_cannot_start_is_told(keeper: Keeper) -> None:
