@@ -40,12 +40,12 @@ recorded() {
   { read -r pid pid_born group group_born < "$1"; } 2>/dev/null
 }
 
-# members GROUP: does any process of the group live?
+# members GROUP LETTERS: does any process of the group live, in none of these states?
 members() {
   for file in /proc/[0-9]*/stat; do
     { read -r stat < "$file"; } 2>/dev/null || continue
-    set -- "$1" ${stat##*') '}
-    [ "$4" = "$1" ] && case $2 in Z|X) ;; *) return 0 ;; esac
+    set -- "$1" "$2" ${stat##*') '}
+    [ "$5" = "$1" ] && case ZX$2 in *$3*) ;; *) return 0 ;; esac
   done
   return 1
 }
@@ -124,12 +124,19 @@ finish() { # NAME SIGNAL TRIES: until no process of the node is left
   ours && echo "left" || echo "dead"
 }
 
-move() { # NAME SIGNAL STATE TRIES: until it is so, or dead
+restless() { # NAME: may any process of it take a step? One in state D meets the signal first
+  recorded "$here/nodes/$1/pid" && ours && members "$group" TtD
+}
+
+move() { # NAME SIGNAL STATE TRIES: until it is so of all its processes, or dead
   signal "$1" "$2"
   waits=$4
   while :; do
     now=$(state "$1")
-    case $now in "$3"|dead*) break ;; esac
+    case $now in
+      dead*) break ;;
+      "$3") [ "$3" = paused ] && restless "$1" || break ;;
+    esac
     waits=$((waits - 1)); [ "$waits" -gt 0 ] || break
     sleep 0.01
   done

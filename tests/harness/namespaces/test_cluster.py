@@ -126,11 +126,14 @@ def of_host(name: str) -> list[psutil.Process]:
 
 
 def states(name: str) -> dict[str, str]:
-    return {
-        " ".join(p.cmdline())[-9:]: p.status()
-        for p in of_host(name)
-        if not any(word.endswith("host.py") for word in p.cmdline())
-    }
+    """By the end of the command. Who has died, and waits to be reaped, is none of them."""
+    found = {}
+    for process in of_host(name):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has been reaped; or is a zombie
+            words, state = process.cmdline(), process.status()
+            if words and not any(word.endswith("host.py") for word in words):
+                found[" ".join(words)[-9:]] = state
+    return found
 
 
 async def _whole_hosts() -> None:

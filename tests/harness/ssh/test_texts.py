@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -205,6 +207,32 @@ def test_a_clock_is_set_and_put_right(tmp_path: Path) -> None:
 def test_the_script_is_plain_sh(shell: str) -> None:
     """Every shell that calls itself sh reads it."""
     subprocess.run([shell, "-n"], input=SCRIPT, text=True, check=True)
+
+
+@pytest.mark.skipif(shutil.which("setsid") is None, reason="no setsid: not a Linux host")
+def test_a_node_is_paused_when_all_its_processes_are(tmp_path: Path) -> None:
+    """The stop of the first of them alone is not enough."""
+    script = tmp_path / "host"
+    script.write_text(SCRIPT)
+
+    def order(*words: str) -> subprocess.CompletedProcess[str]:
+        argv = ["sh", str(script), *words]
+        return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    order("fresh", "n1")
+    (tmp_path / "nodes" / "n1").mkdir(parents=True, exist_ok=True)
+    started = order("start", "n1", str(tmp_path), "sh", "-c", "sleep 600 & sleep 600")
+    assert started.returncode == 0, started.stderr
+    first = int((tmp_path / "nodes" / "n1" / "pid").read_text().split()[0])
+    try:
+        os.kill(first, signal.SIGSTOP)
+        assert order("restless", "n1").returncode == 0
+        assert order("move", "n1", "STOP", "paused", "500").stdout == "paused\n"
+        assert order("restless", "n1").returncode == 1
+        assert order("move", "n1", "CONT", "running", "500").stdout == "running\n"
+        assert order("restless", "n1").returncode == 0
+    finally:
+        assert order("finish", "n1", "KILL", "500").stdout == "dead\n"
 
 
 def test_a_new_kind_of_key_is_a_changed_key(tmp_path: Path) -> None:
