@@ -28,6 +28,7 @@ from harness.scenario import Scenario
 from harness.scenario.reading import About
 from harness.scenario.staging import may_strike
 from harness.systems import system
+from harness.systems.registry import read_once
 from harness.trial import (
     Check,
     Trial,
@@ -46,6 +47,7 @@ _NAME = re.compile(r"\w[\w.+-]{0,99}")
 _RESERVED = ("latest", "nights")  # what else stands in a store, beside the folders of trials
 
 
+@read_once()
 def settle(path: Path | None, flags: Mapping[str, Any]) -> Trial:
     """The trial that a file (if any) and flags describe. Raises TrialError with every mistake."""
     settings = {} if path is None else read_settings(path, flags)
@@ -73,13 +75,17 @@ def paths_beside(file: Path) -> Callable[[str, Any], Any]:
 
     def read_as(name: str, value: Any) -> Any:
         is_path = isinstance(value, str) and (
-            (name == "system" and value.endswith((".yaml", ".yml")))
+            (name == "system" and _is_system_file(value))
             or (name == "faults" and _is_file(value))
             or (name == "scenario" and value != "")
         )
         return str(file.parent / value) if is_path else value
 
     return read_as
+
+
+def _is_system_file(value: str) -> bool:
+    return value.endswith((".yaml", ".yml")) or value.partition(":")[0].endswith(".py")
 
 
 def _over(settings: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:

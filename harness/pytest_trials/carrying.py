@@ -7,7 +7,8 @@ Rules
    its way, whichever part of the run it met; its handlers are put back before that.
 3. A test may itself run on an event loop: that stands still while a trial lasts, which has a loop
    of its own on the same thread, where signals come.
-4. Whatever keeps a run from being judged is trouble of the environment, and no failure.
+4. Whatever keeps a run from being judged is trouble of the environment, and no failure. So is a
+   call into the system that does not return: it has as long as the trial has, in real seconds.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ from harness.cases import Case
 from harness.contracts import EnvironmentTrouble
 from harness.settle import scenario_of
 from harness.simulate import CANNOT_RUN, Simulated, simulate
+from harness.simulation.hanging import no_call_longer_than
 from harness.systems.registry import is_given
 from harness.trial import Trial, TrialError
 
+CALL_LIMIT_S_MIN = 10.0
 _INTERRUPTED = re.compile(r"Interrupted by (SIGINT|SIGTERM)\b")
 
 
@@ -78,7 +81,8 @@ def case_of(trial: Trial) -> Case:
 
 def _simulated(case: Case) -> Carried:
     try:
-        simulated = simulate(case)
+        with no_call_longer_than(max(case.trial.time_limit_s, CALL_LIMIT_S_MIN)):
+            simulated = simulate(case)
         return Carried(trial=case.trial, verdict=simulated.verdict(), simulated=simulated)
     except EnvironmentTrouble:
         raise

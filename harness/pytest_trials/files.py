@@ -33,6 +33,7 @@ from harness.pytest_trials.naming import named
 from harness.pytest_trials.trials import carried, trials, usual
 from harness.settle import CHECKS
 from harness.systems.marked import Page
+from harness.systems.registry import read_once
 from harness.trial import Trial, TrialError, nearest, problems_of
 
 CASES_MAX = 10_000
@@ -72,6 +73,7 @@ class TrialFile(pytest.File):
 class Reading:
     """A file, read and judged. Raises TrialError with every mistake."""
 
+    @read_once()
     def __init__(self, path: Path, config: pytest.Config) -> None:
         self._page = Page(path)
         self._places = [path.parent, config.rootpath]

@@ -39,7 +39,8 @@ class Keeping(msgspec.Struct, frozen=True):
 
 
 class TrialVerdict:
-    """`runs`: how many were carried out, of which this is the last or the one that failed.
+    """`runs`: how many were carried out, of which this is the first of the worst; `runs_valid`: how
+    many of them were VALID.
     `again_here`: the command that has its test again, with this seed. `replayable`: by name,
     outside pytest."""
 
@@ -52,8 +53,9 @@ class TrialVerdict:
         again_here: str,
         replayable: bool,
         runs: int = 1,
+        runs_valid: int = 0,
     ) -> None:
-        self.runs = runs
+        self.runs, self.runs_valid = runs, runs_valid
         self.again_here = again_here
         self.remarks: list[str] = []  # of keeping it
         self._carried, self._keeping, self._unknown = carried, keeping, unknown

@@ -52,8 +52,11 @@ def _as_error(
         report.when = "setup"
     _section(
         report,
-        "antipaxos: trouble of the environment",
-        ["The trial could not be carried out, so nothing was judged."],
+        "antipaxos: no verdict",
+        [
+            "The trial could not be carried out, so nothing was judged.",
+            "The reason stands above: something of the environment, or the system's own code.",
+        ],
     )
 
 

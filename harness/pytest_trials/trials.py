@@ -31,7 +31,7 @@ from harness.pytest_trials.names import CARRIED, RUNNING
 from harness.pytest_trials.naming import named
 from harness.settle import settle
 from harness.systems import system as system_of
-from harness.systems.registry import is_given
+from harness.systems.registry import is_given, read_once
 from harness.trial import Trial, TrialError, nearest
 
 TOLD_MAX = 8  # verdicts of one test that are remembered
@@ -96,6 +96,7 @@ class Trials:
         return carried(self._config, item, trials(self._config, item, marked, given, count))
 
 
+@read_once()
 def trials(
     config: pytest.Config,
     item: pytest.Item | None,
@@ -131,10 +132,11 @@ def carried(
     store = options.store(config)
     carrying = _of_item(item)
     worst: Carried | None = None
-    count = 0
+    count = valid = 0
     for one in given:
         came = carry_out(one, store)
         count += 1
+        valid += came.verdict.kind is Kind.VALID
         if worst is None or _rank(came) > _rank(worst):
             worst = came
         if came.verdict.kind is Kind.INVALID:
@@ -147,6 +149,7 @@ def carried(
         again_here=_again(config, item, worst.trial),
         replayable=not is_given(worst.trial.system),
         runs=count,
+        runs_valid=valid,
     )
     if carrying is not None:
         carrying.add(verdict)

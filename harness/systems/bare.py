@@ -28,7 +28,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from harness.contracts import Address, Client, Command, EnvironmentTrouble, Framing, NodePlan
-from harness.machine import ClientRequest, Machine, NodeId, Recover, Reply
+from harness.machine import ClientRequest, Effect, Machine, NodeId, Recover, Reply
 from harness.systems.jsonlines import JsonLinesClient, ProtocolError, ask_once, connect
 from harness.systems.specification import CLIENT, PEER, Call, Dialect
 from harness.trial import TrialError, nearest
@@ -176,7 +176,7 @@ class MachineSystem:
         built = self._called(given)
         asked = (workload, *map("=".join, sorted(settled.items())))
         if asked not in self._tells:
-            self._tells[asked] = _tells_status(self._called({**given, "rng": Random(0)}))
+            self._tells[asked] = self._tells_status(self._called({**given, "rng": Random(0)}))
         self._status = _STATUS if self._tells[asked] else None
         return built
 
@@ -190,6 +190,27 @@ class MachineSystem:
                 ]
             )
         return built
+
+    def _tells_status(self, machine: Machine) -> bool:
+        """Does a new machine answer that call? One that fails at it is not asked again. Raises
+        TrialError where it forgets to return its effects."""
+        effects: list[Effect] = []
+        for event in (Recover(()), ClientRequest(1, {"id": 1, "f": _STATUS})):
+            gave: Any = ()
+            with contextlib.suppress(Exception):  # told when it does so in the run
+                gave = machine.handle(event, 0.0)
+                effects += gave or ()
+            if gave is None:
+                raise TrialError(
+                    [
+                        f"system {self.name}: handle({type(event).__name__}) returned None. Return "
+                        "a list of effects from every event, [] where there is nothing to do."
+                    ]
+                )
+        with contextlib.suppress(Exception):
+            answers = [effect.response for effect in effects if isinstance(effect, Reply)]
+            return any(isinstance(answer["ok"]["ready"], bool) for answer in answers)
+        return False
 
 
 def _parameters(build: Callable[..., Machine], name: str) -> tuple[str, ...]:
@@ -213,18 +234,6 @@ def _parameters(build: Callable[..., Machine], name: str) -> tuple[str, ...]:
             ]
         ) from wrong
     return taken
-
-
-def _tells_status(machine: Machine) -> bool:
-    """Does a new machine answer that call? One that fails at it is not asked again."""
-    with contextlib.suppress(Exception):
-        effects = [
-            *machine.handle(Recover(()), 0.0),
-            *machine.handle(ClientRequest(1, {"id": 1, "f": _STATUS}), 0.0),
-        ]
-        answers = [effect.response for effect in effects if isinstance(effect, Reply)]
-        return any(isinstance(answer["ok"]["ready"], bool) for answer in answers)
-    return False
 
 
 async def _asked(address: Address) -> Mapping[str, Any]:

@@ -1,12 +1,18 @@
 """Finding a system: by name, by the path of its YAML file, or by the name of what builds it.
 
-Rule: a system that is given as an object (a closure of a test, say) has a name of its own in this
-process, which no other ever gets: what was read of a name once stays true.
+Rules
+1. A system that is given as an object (a closure of a test, say) has a name of its own in this
+   process, which no other ever gets: what was read of a name once stays true.
+2. A file is read anew for whoever asks, since a process may live longer than what the file said;
+   only within `read_once`, while one trial is settled, a name is one and the same system.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from contextvars import ContextVar
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, cast
@@ -35,11 +41,26 @@ _MEMBERS = (
 )
 
 _given: dict[str, System] = {}
+_read: ContextVar[dict[str, System] | None] = ContextVar("read", default=None)
 
 
 def names() -> tuple[str, ...]:
     """The systems that are installed, by the names of their entry points."""
     return tuple(sorted(entry_points(group=GROUP).names))
+
+
+@contextlib.contextmanager
+def read_once() -> Iterator[None]:
+    """While this lasts, a system that was found is not looked for again (rule 2): a dozen checks
+    of one trial ask for it, and a file takes tens of milliseconds. One in another does nothing."""
+    if _read.get() is not None:
+        yield
+        return
+    token = _read.set({})
+    try:
+        yield
+    finally:
+        _read.reset(token)
 
 
 def system(name_or_path: str | Path) -> System:
@@ -49,6 +70,16 @@ def system(name_or_path: str | Path) -> System:
     An entry point of the group `antipaxos.systems` gives a System or the path of such a file.
     Raises TrialError if there is none, or with every mistake of the file.
     """
+    read = _read.get()
+    if read is None:
+        return _found(name_or_path)
+    text = str(name_or_path)
+    if text not in read:
+        read[text] = _found(name_or_path)
+    return read[text]
+
+
+def _found(name_or_path: str | Path) -> System:
     text = str(name_or_path)
     if text in _given:
         return _given[text]

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from harness.settle import breaks_something, plan, settle
+from harness.systems import registry
+from harness.systems.reading import specification
+from harness.systems.specification import Specification
 from harness.trial import Trial, TrialError
 
 
@@ -123,3 +126,27 @@ def test_paths_in_a_file_are_relative_to_it(
     assert str(examples / "schedule.json") == settled.faults
     with pytest.raises(TrialError, match=r"schedule\.json cannot be read"):
         settle(examples / "trial.yaml", {"faults": "schedule.json"})
+
+
+def test_a_file_is_read_once_for_each_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dozen checks ask for the system of one trial; the next trial of the process sees what the
+    file says by then."""
+    source = Path(__file__).parents[2] / "examples" / "own-system" / "system.yaml"
+    file = written(tmp_path, source.read_text())
+    read: list[Path] = []
+
+    def reading(path: Path) -> Specification:
+        read.append(path)
+        return specification(path)
+
+    monkeypatch.setattr(registry, "specification", reading)
+    flags = {"system": str(file), "workload": "register", "options": {"reads": "majority"}}
+
+    settle(None, flags)
+    assert [file] == read
+
+    file.write_text(file.read_text().replace("majority", "all"))
+    with pytest.raises(TrialError, match="option reads is 'majority'"):
+        settle(None, flags)

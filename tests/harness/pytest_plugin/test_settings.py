@@ -119,7 +119,8 @@ def test_a_wrong_option_is_a_usage_error(
 
 def test_a_wrong_ini_setting_too(pytester: pytest.Pytester) -> None:
     """All of them at once, each named with its file."""
-    pytester.makeini("[pytest]\nantipaxos_nodes = many\nantipaxos_unknown = pass\n")
+    wrong = "antipaxos_nodes = many\nantipaxos_unknown = pass\n"
+    pytester.makeini(f"[pytest]\naddopts = -p no:asyncio\n{wrong}")
 
     result = pytester.runpytest_inprocess()
 

@@ -116,6 +116,56 @@ def test_unknown_is_neither(
     assert (2 if "--antipaxos-unknown=warn" in words else 0) == len(told)
 
 
+GAPS = """
+from harness.machine import ClientRequest, Recover, Reply
+
+class Machine:
+    def __init__(self, answers):
+        self.answers = answers
+
+    def handle(self, event, now):
+        if not isinstance(event, ClientRequest):
+            return []
+        return [Reply(event.id, self.answers.get(event.request["f"], UNSUPPORTED))]
+
+UNSUPPORTED = {"error": {"code": "unsupported"}}
+
+def test_short(antipaxos):
+    assert antipaxos("paxos", time_limit_s=0.5, runs=2)
+
+def test_nothing(antipaxos):
+    assert antipaxos(lambda: Machine({}), nodes=1, time_limit_s=1)
+
+def test_no_answer(antipaxos):
+    assert antipaxos(lambda: Machine({"read": 5}), nodes=1, faults="none", time_limit_s=1)
+
+class Forgetful:
+    def handle(self, event, now):
+        pass
+
+def test_no_effects(antipaxos):
+    assert antipaxos(Forgetful)
+"""
+
+
+def test_what_a_newcomer_forgets(pytester: pytest.Pytester) -> None:
+    """Operations that a machine does not know, an answer that is none, effects that are not
+    returned: each is told with its remedy, in words of a test."""
+    result = run(pytester, GAPS, "--tb=short")
+
+    result.assert_outcomes(failed=4)
+    result.stdout.re_match_lines(
+        [
+            r"seed +\d+, one of 2 runs, of which 0 VALID",
+            r"hint +The system calls every read, .* unsupported\. Is register a workload that .*",
+            r"notice +node n1 ended by itself: .*",
+            r" +TypeError: 'int' object is not a mapping",
+            r"E .*handle\(Recover\) returned None. Return a list of effects.*",
+        ]
+    )
+    result.stdout.no_re_match_line(r".*--(time-limit|rate|clients|faults)\b.*")
+
+
 TROUBLE = """
 import pytest
 from harness.contracts import EnvironmentTrouble
