@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from checkers.faults import FaultInterval, fault_intervals, healed_at
+from checkers.finding import counted
 from checkers.history import Call, History
 from checkers.verdict import Kind, Recording, Verdict
 
@@ -48,11 +49,12 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
             "faults": sum(interval.in_effect for interval in intervals),
         }
         if gaps:
+            rest = f" (and {counted(len(gaps) - 1, 'more gap')})" if gaps[1:] else ""
             return Verdict(
                 checker=self.name,
                 kind=Kind.UNKNOWN,
                 cause="coverage",
-                summary=gaps[0] + (f" (and {len(gaps) - 1} more gaps)" if gaps[1:] else ""),
+                summary=gaps[0] + rest,
                 evidence={"gaps": gaps, **exercised},
             )
         return Verdict(
@@ -94,7 +96,7 @@ def _fault_gaps(
         elif not acting:
             yield f"No {kind} took effect, of {len(faults)} that were applied or attempted."
         elif not any(_met(fault, calls, invoked_ns) for fault in acting):
-            yield f"No operation was under way while a {kind} was in effect."
+            yield f"No operation was under way while {kind} was in effect."
 
 
 def _met(fault: FaultInterval, calls: Sequence[Call], invoked_ns: Sequence[int]) -> bool:

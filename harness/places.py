@@ -26,6 +26,7 @@ from harness.scenario.lines import FileLines, Lines, TraceLines
 from harness.simulation.choices import Choices, Given
 from harness.simulation.cluster import SimulatedCluster
 from harness.simulation.fence import Fence
+from harness.simulation.hanging import no_call_longer_than
 from harness.simulation.log import WorldLog
 from harness.simulation.loop import VirtualClock, VirtualLoop
 from harness.simulation.settings import mistakes_of, settings
@@ -35,6 +36,7 @@ from harness.trial import Trial
 from nemesis.schedule import Schedule
 
 OnProcess = Callable[[int, float, str], None]
+CALL_LIMIT_S_MIN = 10.0  # of one call into a system: what a loaded machine does not make of itself
 
 
 class Place(Protocol):
@@ -134,12 +136,13 @@ class SimulatedPlace:
         self._cluster: SimulatedCluster | None = None
 
     def run(self, main: Coroutine[Any, Any, None]) -> None:
-        try:
-            with self._fence:
-                self._loop.run_until_complete(main)
-        finally:
-            self._loop.end_tasks()
-            self._loop.close()
+        with no_call_longer_than(max(self._trial.time_limit_s, CALL_LIMIT_S_MIN)):
+            try:
+                with self._fence:
+                    self._loop.run_until_complete(main)
+            finally:
+                self._loop.end_tasks()
+                self._loop.close()
 
     def cluster(self, system: System, on_process: OnProcess) -> SimulatedCluster:  # noqa: ARG002
         if not system.simulable:

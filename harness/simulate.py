@@ -15,6 +15,7 @@ import gc
 import hashlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -151,9 +152,17 @@ def _no_collecting() -> Iterator[None]:
             gc.enable()
 
 
-@functools.cache
 def _system(name: str) -> System:
-    """Read once for all runs of a process."""
+    """Read once for all runs of a process, and again when its file has changed."""
+    try:
+        seen = Path(name).stat()
+    except OSError:  # a name, or a part of a file
+        return _read(name, (0, 0))
+    return _read(name, (seen.st_mtime_ns, seen.st_size))
+
+
+@functools.cache
+def _read(name: str, seen: tuple[int, int]) -> System:  # noqa: ARG001 - what the cache goes by
     return system(name)
 
 

@@ -30,11 +30,9 @@ from harness.cases import Case
 from harness.contracts import EnvironmentTrouble
 from harness.settle import scenario_of
 from harness.simulate import CANNOT_RUN, Simulated, simulate
-from harness.simulation.hanging import no_call_longer_than
 from harness.systems.registry import is_given
 from harness.trial import Trial, TrialError
 
-CALL_LIMIT_S_MIN = 10.0
 _INTERRUPTED = re.compile(r"Interrupted by (SIGINT|SIGTERM)\b")
 
 
@@ -81,8 +79,7 @@ def case_of(trial: Trial) -> Case:
 
 def _simulated(case: Case) -> Carried:
     try:
-        with no_call_longer_than(max(case.trial.time_limit_s, CALL_LIMIT_S_MIN)):
-            simulated = simulate(case)
+        simulated = simulate(case)
         return Carried(trial=case.trial, verdict=simulated.verdict(), simulated=simulated)
     except EnvironmentTrouble:
         raise

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from checkers.faults import fault_intervals
+from checkers.finding import counted
 from checkers.history import Call
 from checkers.verdict import Kind
 from harness.pytest_trials.found import TrialVerdict, shown
@@ -98,7 +99,7 @@ def _noticed(notices: Sequence[str]) -> list[str]:
     if not notices:
         return []
     first, *traceback = notices[0].rstrip().splitlines()
-    rest = f" (and {len(notices) - 1} more notices)" if len(notices) > 1 else ""
+    rest = f" (and {counted(len(notices) - 1, 'more notice')})" if len(notices) > 1 else ""
     told = [line for line in traceback if line.strip(" ^~")][-TRACEBACK_LINES:]
     return [f"notice      {first}{rest}", *(f"            {line}" for line in told)]
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
+from checkers.finding import counted
 from checkers.history import Call, freeze
 from checkers.linearizability import engine
 from checkers.verdict import Verdict
@@ -48,7 +49,7 @@ def of_coverage(leaf: Verdict, calls: Collection[Call]) -> list[str]:
     listed = [str(gap) for gap in gaps[:LISTED_MAX]] if isinstance(gaps, list) else []
     sentences = listed or [leaf.summary]
     if isinstance(gaps, list) and len(gaps) > LISTED_MAX:
-        sentences.append(f"{len(gaps) - LISTED_MAX} more gaps are in verdict.json.")
+        sentences.append(f"See verdict.json for {counted(len(gaps) - LISTED_MAX, 'more gap')}.")
     if not calls:
         return [*sentences, _NOBODY_ASKED]
     if not any(call.outcome == "ok" for call in calls):

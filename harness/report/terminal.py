@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from checkers.faults import FaultInterval, fault_intervals
+from checkers.finding import counted
 from checkers.history import Call
 from checkers.notation import draw
 from checkers.statistics import Statistics, statistics
@@ -97,8 +98,9 @@ def _last_lines(verdict: Verdict, recording: Recording, notices: Sequence[str]) 
         "faults      " + _faults(faults),
     ]
     if notices:
-        rest = f" (and {len(notices) - 1} more notices)" if len(notices) > 1 else ""
-        lines.append("notice      " + words.clip(notices[0], WIDTH - 14 - len(rest)) + rest)
+        rest = f" (and {counted(len(notices) - 1, 'more notice')})" if len(notices) > 1 else ""
+        first = (notices[0].splitlines() or [""])[0]
+        lines.append("notice      " + words.clip(first, WIDTH - 14 - len(rest)) + rest)
     return [words.clip(line, WIDTH) for line in lines]
 
 

@@ -57,7 +57,7 @@ def test_an_operation_that_waits_through_a_short_fault_met_it() -> None:
     over = [*call(1, "write"), *fault(1), *undo(1), *call(1, "read")]
     assert gaps(*open_, (1, "ok", "write", 1), *call(1, "read")) == []
     assert gaps(*open_, *call(2, "write"), *call(2, "read")) == []
-    assert gaps(*over) == ["No operation was under way while a partition was in effect."]
+    assert gaps(*over) == ["No operation was under way while partition was in effect."]
 
 
 def test_a_run_that_did_what_it_claims_is_covered() -> None:
@@ -80,7 +80,7 @@ def test_a_run_that_did_what_it_claims_is_covered() -> None:
         ),
         (
             [*COVERED[:4], *COVERED[6:]],
-            "No operation was under way while a partition was in effect.",
+            "No operation was under way while partition was in effect.",
         ),
         (
             [*COVERED[:6], *call(1, "read")],
@@ -152,7 +152,7 @@ def test_the_summary_is_the_first_gap_and_counts_the_rest() -> None:
     """One sentence for a person, all of them in the evidence."""
     verdict = CHECKER.check(Recording(history=history(*call(1, "write"))))
 
-    assert verdict.summary == "No read was ever invoked. (and 1 more gaps)"
+    assert verdict.summary == "No read was ever invoked. (and 1 more gap)"
 
 
 # --- Intervals of faults --------------------------------------------------------------------

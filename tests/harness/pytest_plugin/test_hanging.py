@@ -42,7 +42,7 @@ def test_it(antipaxos, how):
 def test_after(antipaxos):
     assert antipaxos("paxos", time_limit_s=3)
 """
-SHORT = "from harness.pytest_trials import carrying\ncarrying.CALL_LIMIT_S_MIN = 0.3\n"
+SHORT = "from harness import places\nplaces.CALL_LIMIT_S_MIN = 0.3\n"
 
 
 def test_it_is_told_where_it_hangs(pytester: pytest.Pytester) -> None:
