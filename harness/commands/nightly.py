@@ -71,8 +71,6 @@ def _conducted(spec: Spec, dask: str | None) -> tuple[Over, Archive]:
             [f"{spec.store} is the memory of one process: runs have others. Give a folder."]
         )
     archive = Archive(spec.store)
-    for sentence in spec.left_out:
-        tell([sentence], aside=True)
     with Interruptions() as interruptions, contextlib.closing(Progress()) as progress:
         executor = _executor(spec, dask)
         try:
@@ -86,6 +84,8 @@ def _conducted(spec: Spec, dask: str | None) -> tuple[Over, Archive]:
             conductor.stop(f"it was ended by {name}")
 
         interruptions.act = act
+        for sentence in conductor.notices:
+            progress.say(sentence)
         progress.say(
             f"night {conductor.name}: {len(spec.cells)} cells, for "
             f"{specs.duration_text(spec.budget_s)}, into {archive.address}"
@@ -157,4 +157,5 @@ def _tell(over: Over, archive: Archive, *, as_json: bool) -> None:
         tell([msgspec.json.format(msgspec.json.encode(told), indent=2).decode()])
     else:
         tell(summary.terminal(over.night, over.groups, archive.address))
-    tell([f"antipaxos: {sentence}" for sentence in over.troubles], aside=True)
+    unsaid = [s for s in over.troubles if as_json or s not in over.night.notices]
+    tell([f"antipaxos: {sentence}" for sentence in unsaid], aside=True)

@@ -30,11 +30,12 @@ BESIDE_SHRINKING_S = 120.0  # for the last candidate, and for keeping what was r
 HEAL_LIMIT_S = 60.0
 TRIES_MAX = 2
 _own = threading.local()
+_over: set[str] = set()  # nights that begin with no run any more
 
 
 def carry_out(batch: Batch) -> list[Came]:
-    """Carry out runs, one after the other, at least one of them: what came of each. Raises
-    EndedByUs where the night ended meanwhile."""
+    """Carry out runs, one after the other: what came of each. At least one of them, unless the
+    night is over. Raises EndedByUs where it was left meanwhile."""
     ours = version("antipaxos")
     if ours != batch.version:
         why = (
@@ -45,10 +46,17 @@ def carry_out(batch: Batch) -> list[Came]:
     began_ns = monotonic_ns()
     came: list[Came] = []
     for task in batch.tasks:
+        if batch.night in _over:
+            break
         came.append(_carried_out(task))
         if monotonic_ns() - began_ns >= batch.slice_s * NS_PER_S:
             break
     return came
+
+
+def begin_no_more(night: str) -> None:
+    """From now on no run of this night begins in this process; the one at work goes on."""
+    _over.add(night)
 
 
 def make_small(task: Shrink) -> Kept:
@@ -166,4 +174,4 @@ def _heal(archive: str) -> None:
         return  # rule 2 of the next run: it starts from a clean place, or says why it cannot
 
 
-__all__ = ["EndedByUs", "carry_out", "make_small"]
+__all__ = ["EndedByUs", "begin_no_more", "carry_out", "make_small"]

@@ -5,6 +5,8 @@ Rules
 1. An executor takes more tasks than it has workers, so that none waits for the next.
 2. Dask runs a task again whose worker died, and gives up (KilledWorker) when its scheduler's
    `allowed-failures` are exceeded: no result is lost, and what a task kills is not tried for ever.
+3. What Dask was handed cannot be taken back without losing what has begun: its workers are told
+   instead that the night is over, and answer what they have at hand without beginning with it.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from typing import Any, Protocol, TypeVar
 
 from harness.contracts import EnvironmentTrouble
-from harness.nightly import processes
+from harness.nightly import carrying, processes
 from harness.trial import TrialError
 
 T = TypeVar("T")
@@ -36,6 +39,11 @@ class Executor(Protocol):
 
     def recall(self, future: Future[Any]) -> bool:
         """Take a task back that has not begun; False where it has, or nobody knows."""
+        ...
+
+    def begin_no_more(self, night: str) -> None:
+        """Let no run of this night begin any more, wherever it waits. Idempotent; workers that come
+        later hear it from the next call."""
         ...
 
     def trouble(self) -> str:
@@ -64,6 +72,9 @@ class Here:
     def recall(self, future: Future[Any]) -> bool:
         return future.cancel()
 
+    def begin_no_more(self, night: str) -> None:
+        carrying.begin_no_more(night)
+
     def trouble(self) -> str:
         return ""
 
@@ -88,6 +99,7 @@ class OnDask:
 
         self._closed = contextlib.ExitStack()
         self._client: Any
+        self._saying: threading.Thread | None = None
         try:
             where: Any = address
             if address == "local":
@@ -127,6 +139,17 @@ class OnDask:
     def recall(self, future: Future[Any]) -> bool:
         # Dask cancels what has begun, too: only where nobody could have begun it.
         return self.slots == 0 and future.cancel()
+
+    def begin_no_more(self, night: str) -> None:
+        # A worker that does not answer must not hold up the night's end.
+        if self.trouble() == "" and (self._saying is None or not self._saying.is_alive()):
+            self._saying = threading.Thread(target=self._say_over, args=(night,), daemon=True)
+            self._saying.start()
+
+    def _say_over(self, night: str) -> None:
+        # It is said in the workers' event loops, beside the runs that occupy their threads.
+        with contextlib.suppress(OSError, TimeoutError, CancelledError):  # it has gone meanwhile
+            self._client.run(carrying.begin_no_more, night, on_error="ignore")
 
     def trouble(self) -> str:
         return "" if self._client.status in ("running", "connecting") else "its scheduler is gone"

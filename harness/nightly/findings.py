@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from harness.nightly import grouping
-from harness.nightly.grouping import JUDGED, Grouped, made_small
+from harness.nightly.grouping import TELLING, Grouped, made_small
 from harness.nightly.records import Group, Night, RunRecord
 from harness.nightly.retention import PASSED
 from harness.nightly.tasks import Kept, Shrink
@@ -38,7 +38,7 @@ class Findings:
 
     def take(self, record: RunRecord) -> bool:
         """Is it the first of a group of which nothing is kept, and one that is to be?"""
-        if record.end in JUDGED:
+        if record.end in TELLING:
             self._judged[record.cell] += 1
         if record.end not in PASSED:
             self.records.append(record)

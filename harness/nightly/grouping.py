@@ -9,8 +9,8 @@ Rules
    over the n + m runs were as likely, and all of them fall into the first n by a chance of
    C(n, k) / C(n + m, k), cell by cell. It is gone once that is at most GONE_AT; until then it is
    not seen, and the chance is told. Quiet runs add up over nights.
-3. Only runs that were judged count: one that hung, died or could not be carried out did not fail so
-   for reasons of its own.
+3. Only runs that are valid or invalid count: one that hung, died or could not be carried out, in
+   which nothing was exercised, or that could not be judged in time would not have shown a failure.
 4. It is gone once, in the night that shows it; if it comes back it is known, and told as back.
 
 Sources: the chance is the tail of Fisher's exact test for two proportions, where one is 0.
@@ -29,6 +29,7 @@ from harness.nightly.records import Group, Night, RunRecord
 
 GONE_AT = 0.05
 JUDGED = frozenset({"valid", "invalid", "unknown", "idle"})
+TELLING = frozenset({"valid", "invalid"})
 Key = tuple[str, str]  # system, fingerprint
 
 
@@ -71,7 +72,7 @@ def group(
     `last`: the night before; for groups that say nothing of their cells, all cells of it count in
     which something failed.
     """
-    judged = Counter(record.cell for record in records if record.end in JUDGED)
+    judged = Counter(record.cell for record in records if record.end in TELLING)
     failing = [record for record in records if record.end == "invalid"]
     return grouped(failing, judged, before, night, last)
 

@@ -27,11 +27,12 @@ import msgspec
 
 from harness.clock import NS_PER_S, folder_time, monotonic_ns, utc_now
 from harness.contracts import EnvironmentTrouble
-from harness.nightly import summary
+from harness.nightly import leftovers, summary
 from harness.nightly.archive import Archive, NightFolder
 from harness.nightly.carrying import EndedByUs, carry_out, make_small
 from harness.nightly.executors import Executor
 from harness.nightly.findings import Findings
+from harness.nightly.performing import store_of
 from harness.nightly.records import Group, Night, RunRecord
 from harness.nightly.retention import prune
 from harness.nightly.spec import Spec, as_settled
@@ -80,6 +81,10 @@ class Conductor:
             killed = archive.records(last.name) if last and last.stopped == GOES_ON else []
             seeds = seeds_after(archive.nights(), killed)
             self._findings = Findings(archive.groups(), archive.address, last)
+            self.notices = list(spec.left_out)
+            if last and last.stopped == GOES_ON:
+                made_in = store_of(archive.address)
+                self.notices += leftovers.told(archive, made_in, last, killed, spec.cells)
         except BaseException:
             self._folder.close()
             raise
@@ -88,6 +93,8 @@ class Conductor:
             [Turn(c, seeds.get(c.name, spec.first_seed), failures_max) for c in spec.cells],
             spec.real_at_once,
         )
+        # Its workers may have another night of the same second, in another archive.
+        self._said_as = f"{archive.address}/{self.name}"
         self._pending: dict[Future[list[Came]], Batch] = {}
         self._shrinking: dict[Future[Kept], Shrink] = {}
         self._to_shrink: deque[Shrink] = deque()
@@ -154,6 +161,8 @@ class Conductor:
 
     def _recall(self) -> None:
         """What nobody has begun with is not begun any more."""
+        if self._pending:
+            self._executor.begin_no_more(self._said_as)
         for future in [one for one in self._pending if self._executor.recall(one)]:
             self._unbegun(self._pending.pop(future).tasks)
 
@@ -228,7 +237,8 @@ class Conductor:
             run = Run(id=next(self._ids), cell=cell, seed=turn.seed(), limit_s=limit_s)
             keep_all = self._spec.retention == "all"
             tasks.append(Carry(run=run, archive=self._archive.address, keep_all=keep_all))
-        return Batch(tasks=tuple(tasks), slice_s=2 * BATCH_S, version=version("antipaxos"))
+        ours = version("antipaxos")
+        return Batch(tasks=tuple(tasks), slice_s=2 * BATCH_S, version=ours, night=self._said_as)
 
     # --- taking ---
 
@@ -308,11 +318,13 @@ class Conductor:
         kept = future.result()
         if kept.trouble:
             self._refused(kept.trouble)
+        if self._spec.shrink_s and not (task.budget_s or kept.why):
+            kept = msgspec.structs.replace(kept, why="the night ended first")
         self._findings.kept(task, kept)
 
     # --- writing ---
 
-    def _told(self, write: Callable[[], None]) -> None:
+    def _told(self, write: Callable[[], object]) -> None:
         """Write to the archive; a place that refuses ends the night."""
         try:
             write()
@@ -340,7 +352,7 @@ class Conductor:
         self._told(lambda: self._summarise(night, grouped.groups))
         if self._spec.keep_nights is not None:
             keep = self._spec.keep_nights
-            self._told(lambda: _let_go(self._archive, keep))
+            self._told(lambda: prune(self._archive, keep))
         return Over(night, grouped.groups, self._findings.records, self.troubles)
 
     def _summarise(self, night: Night, groups: list[Group]) -> None:
@@ -364,6 +376,7 @@ class Conductor:
             gone=[unseen.fingerprint for unseen in grouped.gone],
             seconds=round(self._elapsed_s(), 3),
             workers=self._slots,
+            notices=[*self.notices, *self.troubles],
         )
 
     def _elapsed_s(self) -> float:
@@ -379,10 +392,6 @@ class Conductor:
             self._slots,
             self._stopped,
         )
-
-
-def _let_go(archive: Archive, keep_nights: int) -> None:
-    prune(archive, keep_nights)
 
 
 def _iso(moment: datetime) -> str:

@@ -17,12 +17,20 @@ End = Literal["valid", "invalid", "unknown", "idle", "trouble", "hung", "lost"]
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One run. `cell`: which line of the plan it belongs to ('paxos register chaos simulated 5').
-    `failed_after_s`: of an INVALID run, the time in it at which the violation was complete; None
-    where the evidence names no operation. `in_effect`: kinds of faults that took effect, with how
-    often. `fingerprint`, `law`, `shape`, `sentence`: of an INVALID run. `folder`: where it is kept,
-    empty if only this summary is. `tries`: 2 where the first process died. `worker`: who ran it.
-    """
+    """One run. `id`: its number in the night. `cell`: which line of the plan it belongs to, as
+    in 'paxos register chaos simulated 5'. `system`, `workload`, `faults`, `cluster`, `nodes`,
+    `seed`: of its trial, as drawn. `end`: its verdict, or why there is none. `why`: a sentence,
+    where it is neither valid nor invalid.
+
+    `fingerprint`, `law`, `shape`, `sentence`: of an INVALID run; what is broken, and how it is
+    told. `operations`, `ok`: how many were called, and how many of those are known to have
+    happened. `failed_after_s`: of an INVALID run, the time in it at which the violation was
+    complete; None where the evidence names no operation. `in_effect`: kinds of faults that took
+    effect, with how often.
+
+    `started`, `seconds`: when it began, and what it took with its judging. `tries`: 2 where the
+    first process died. `worker`: who ran it, a host and a process. `folder`: where it is kept,
+    empty if only this summary is."""
 
     id: int
     cell: str
@@ -50,15 +58,16 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Failures of one fingerprint in one system, over all nights. `nights`: how many runs failed
-    so, by the name of the night. `folder`: the kept run, `shrunk`: the choices before and after it
-    was made small, None where it was not,
-    and `unshrunk` why. `replay`: the command that repeats it.
+    """Failures of one fingerprint in one system, over all nights. `fingerprint`, `system`:
+    which. `law`, `shape`, `sentence`: what is broken, without and with its names and numbers.
+    `nights`: how many runs failed so, by the name of the night. `folder`: the kept run.
+    `shrunk`: the choices before and after it was made small, None where it was not. `unshrunk`:
+    why it was not. `replay`: the command that repeats it.
 
-    `aliases`: fingerprints of runs that came to this one when they were made small. `cells`: of the
-    last night that saw it, by cell, how many runs failed so and how many were judged. `quiet`: how
-    many runs of those cells were judged since. `gone`: the last night that found it gone; it may
-    have come back after that."""
+    `aliases`: fingerprints of runs that came to this one when they were made small. `cells`: of
+    the last night that saw it, by cell, how many runs failed so and how many were judged.
+    `quiet`: how many runs of those cells were judged since. `gone`: the last night that found it
+    gone; it may have come back after that."""
 
     fingerprint: str
     system: str
@@ -77,8 +86,10 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line of the plan, summed over a night. `next_seed`: where the next night goes on.
-    `in_effect`: as in RunRecord, summed."""
+    """A line of the plan, summed over a night. `name`: of the cell. `runs`, `invalid`: how many
+    there were, and how many of them failed. `next_seed`: where the next night goes on.
+    `operations`, `seconds`: of all its runs. `in_effect`: as in RunRecord, summed. `unjudged`:
+    runs that were neither valid nor invalid. `why`: the first of them was not."""
 
     name: str
     runs: int
@@ -87,12 +98,18 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     operations: int
     seconds: float
     in_effect: dict[str, int] = {}
+    unjudged: int = 0
+    why: str = ""
 
 
 class Night(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One night. `name`: its UTC time as in '20261123T220000Z', which is its folder. `stopped`: why
-    it ended, a sentence. `ends`: how many runs ended how. `new`, `known`, `gone`: fingerprints;
-    known failed again, gone failed in the night before and no longer in as many runs."""
+    """One night. `name`: its UTC time as in '20261123T220000Z', which is its folder. `spec`: the
+    file of its plan. `started`, `ended`: the latter when this was written. `stopped`: why it
+    ended, a sentence. `ends`: how many runs ended how. `cells`: their sums. `new`, `known`,
+    `gone`: fingerprints; known failed again, gone failed before and no longer, in so many runs
+    that it is hardly chance. `seconds`: that it took. `workers`: runs at the same time.
+    `notices`: what else its readers should know, as sentences: combinations that were left out,
+    what a night that was cut off left behind, what this one could not do."""
 
     name: str
     spec: str
@@ -106,3 +123,4 @@ class Night(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gone: list[str] = []
     seconds: float = 0.0
     workers: int = 0
+    notices: list[str] = []

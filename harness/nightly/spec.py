@@ -64,8 +64,9 @@ _DURATION = re.compile(
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """When a night ends before its budget, 0 for never: after so many runs, or so many groups of
-    failures that no night before had seen. A cell rests after so many failing runs of its own."""
+    """When a night ends before its budget, or a cell before its night; 0 is never. `runs`: after so
+    many, all cells together. `new_groups`: after so many groups of failures that no night before
+    had seen. `failures_per_cell`: a cell rests after so many failing runs of its own."""
 
     runs: int = 0
     new_groups: int = 0
@@ -73,12 +74,22 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
-    """`left_out`: sentences about combinations that cannot be. `store`: an fsspec address or a
-    path. `keep_nights`: of older ones the folders of passing runs go; None keeps all. `shrink_s`:
-    for making each new failure small, 0 not to; `shrink_real_s`: on real machines.
-    `run_time_limit_s`: after which a run counts as hung, None to follow from the times of its
-    trial. `workers`: None for all cores.
-    `real_at_once`: how many runs on real machines at the same time, over all workers."""
+    """A plan as it was read. `source`: the file it was read from, as it was named. `cells`: what
+    is run, each a trial; in the file `systems`, `workloads`, `faults`, `clusters`, `nodes` and
+    `settings` give some, and `cells` more. `left_out`: sentences about combinations that cannot
+    be.
+
+    `budget_s`: seconds of real time after which no run begins; in the file `budget`, as in 8h.
+    `stop`: what ends it, or a cell, before that. `store`: the archive, an fsspec address or a
+    path; in the file relative to it. `retention`: `failures` keeps the folders of runs that
+    failed, `all` those of all runs. `keep_nights`: of older ones the folders of passing runs go;
+    None keeps all.
+
+    `shrink_s`: seconds for making each new failure small, 0 not to; `shrink_real_s`: the same on
+    real machines. `run_time_limit_s`: seconds after which a run counts as hung, None to follow
+    from the times of its trial. `workers`: runs at the same time, None for all cores.
+    `real_at_once`: how many of them on real machines, over all workers. `first_seed`: of a cell
+    that no night has run yet; the others go on."""
 
     source: str
     cells: tuple[Cell, ...]

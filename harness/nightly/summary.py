@@ -25,6 +25,8 @@ from harness.report.words import clip, printable
 
 SHOWN_MAX = 20
 SENTENCE_MAX = 300
+CELLS_SHOWN_MAX = 3
+NOTICE_MAX = 600  # it may name a folder
 NOT_KEPT = (
     f"not kept, as all after the first {KEPT_MAX} of a night, or those that met trouble: its seeds "
     "are in runs.jsonl"
@@ -88,6 +90,7 @@ def terminal(night: Night, groups: Sequence[Group], archive_address: str) -> lis
     """Lines without markup."""
     found = sort_groups(night, groups)
     told = [_headline(night), _ends_line(night)]
+    told += [f"note: {notice}" for notice in _notices(night)]
     for title, shown in (("new", found.new), ("back", found.back), ("known", found.known)):
         told += _listed(f"{title.upper()} {len(shown)}", shown, lambda g: _group(g, night))
     told += _listed(f"GONE {len(found.gone)}", found.gone, lambda pair: [_gone_line(*pair)])
@@ -109,6 +112,17 @@ def _ends_line(night: Night) -> str:
     return f"{_count(runs, 'run')}{rate}: {', '.join(ends) or 'nothing was run'}"
 
 
+def _notices(night: Night) -> list[str]:
+    """What the night said, and the cells that say little: most of their runs came to no verdict."""
+    silent = [
+        f"{c.name}: {c.unjudged:,} of {c.runs:,} runs are neither valid nor invalid, as the first: "
+        f"{c.why or 'it does not say why'}"
+        for c in night.cells
+        if c.unjudged * 2 > c.runs
+    ]
+    return [clip(notice, NOTICE_MAX) for notice in (*night.notices, *silent)][:SHOWN_MAX]
+
+
 def _listed(title: str, shown: Sequence[object], each: Callable[..., list[str]]) -> list[str]:
     if not shown:
         return []
@@ -123,6 +137,7 @@ def _listed(title: str, shown: Sequence[object], each: Callable[..., list[str]])
 def _group(g: Group, night: Night) -> list[str]:
     told = [f"{g.fingerprint}  {g.system}  {_in_runs(g, night)}{_history(g, night)}"]
     told.append(f"  {clip(g.sentence, SENTENCE_MAX)}")
+    told += [f"  {line}" for line in _where(g, night)]
     if g.folder:
         told += [f"  {line}" for line in _small(g)]
     else:
@@ -130,6 +145,16 @@ def _group(g: Group, night: Night) -> list[str]:
     if g.replay:
         told.append(f"  {g.replay}")
     return told
+
+
+def _where(g: Group, night: Night) -> list[str]:
+    """The cells in which it failed: where to look first."""
+    if max(g.nights) != night.name or len(night.cells) < 2:
+        return []
+    failing = sorted(((k, n, name) for name, (k, n) in g.cells.items() if k), reverse=True)
+    told = [f"{name}: {k:,} of {n:,}" for k, n, name in failing[:CELLS_SHOWN_MAX]]
+    more = len(failing) - len(told)
+    return [*told, *([f"and in {_count(more, 'more cell')}"] if more else [])]
 
 
 def _small(g: Group) -> list[str]:
@@ -205,6 +230,9 @@ def markdown(
         f"{_md(_headline(night))}  ",
         _md(_ends_line(night)),
     ]
+    notices = _notices(night)
+    if notices:
+        told += ["", *(f"- {_md(notice)}" for notice in notices)]
     for title, shown in (("New", sorted_.new), ("Back", sorted_.back), ("Known", sorted_.known)):
         if shown:
             told += ["", f"## {title}: {len(shown)}"]
@@ -253,7 +281,7 @@ def _group_in_markdown(g: Group, night: Night, trend: str) -> list[str]:
     told.append(f"- {_md(g.system)}, {_in_runs(g, night)}{_history(g, night)}")
     if trend:
         told.append(f"- share of runs, night by night: {trend}")
-    told += [f"- {_md(line)}" for line in _small(g)]
+    told += [f"- {_md(line)}" for line in (*_where(g, night), *_small(g))]
     if not g.folder:
         told.append(f"- {NOT_KEPT}")
     if g.replay:

@@ -60,11 +60,13 @@ class Shrink(msgspec.Struct, frozen=True, kw_only=True, tag="shrink"):
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Runs for one worker, one after the other. It may leave some: none begins once `slice_s` have
-    passed. `version`: of the antipaxos whose night it is."""
+    passed, and none once its process has heard that `night` is over. `version`: of the antipaxos
+    whose night it is."""
 
     tasks: tuple[Carry, ...]
     slice_s: float
     version: str
+    night: str
 
 
 class Came(msgspec.Struct, frozen=True, kw_only=True, tag="came"):

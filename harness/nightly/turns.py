@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.nightly import records
 from harness.nightly.cells import Cell
+from harness.nightly.grouping import TELLING
 from harness.nightly.records import Night, RunRecord
 
 TROUBLES_MAX = 5
@@ -35,6 +36,8 @@ class Turn:
         self.rests = ""
         self.under_way = 0
         self.runs = self.invalid = self.valid = self.operations = 0
+        self.unjudged = 0
+        self.why = ""
         self.spent_s = 0.0
         self.in_effect: dict[str, int] = {}
         self._failures_max = failures_max
@@ -76,6 +79,9 @@ class Turn:
         self.spent_s += max(record.seconds, LEAST_S)
         self.operations += record.operations
         self.valid += record.end == "valid"
+        if record.end not in TELLING:
+            self.unjudged += 1
+            self.why = self.why or record.why
         for kind, times in record.in_effect.items():
             self.in_effect[kind] = self.in_effect.get(kind, 0) + times
         self._troubles = self._troubles + 1 if record.end in _TROUBLED else 0
@@ -104,6 +110,8 @@ class Turn:
             operations=self.operations,
             seconds=round(self.spent_s, 3),
             in_effect=self.in_effect,
+            unjudged=self.unjudged,
+            why=self.why,
         )
 
 

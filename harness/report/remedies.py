@@ -23,8 +23,8 @@ OUR_BUG = (
 )
 _UNCONFIRMED = "The independent verifier did not confirm this contradiction, so it is no verdict."
 _NOTHING_SUCCEEDED = (
-    "No operation succeeded at all: look whether the nodes serve clients (their logs are under "
-    "nodes/ in the run's folder), and run without faults first (--faults none)."
+    "No operation succeeded at all: look whether the nodes serve clients (the run's notices; their "
+    "logs, under nodes/ of a real run), and run without faults first (--faults none)."
 )
 _NOBODY_ASKED = (
     "The history has no call of a client. Clients are processes with a number (docs/histories.md)."

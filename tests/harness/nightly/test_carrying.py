@@ -7,9 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from harness.nightly import processes
+from harness.nightly import carrying, processes
 from harness.nightly.carrying import carry_out, make_small
 from harness.nightly.cells import planned
 from harness.nightly.executors import Here
@@ -41,7 +42,9 @@ def tasks(folder: Path, does: str, limit_s: float = 60.0, seeds: int = 1) -> lis
 
 
 def batch(tasks: list[Carry]) -> Batch:
-    return Batch(tasks=tuple(tasks), slice_s=60.0, version=version("antipaxos"))
+    return Batch(
+        tasks=tuple(tasks), slice_s=60.0, version=version("antipaxos"), night="of this test"
+    )
 
 
 def carried(here: Here, tasks: list[Carry]) -> list[Came]:
@@ -103,8 +106,8 @@ def test_what_fails_is_made_small_and_kept(tmp_path: Path, here: Here) -> None:
 
 def test_another_version_carries_out_nothing(tmp_path: Path) -> None:
     """On a machine with another antipaxos the same seed may be another run: that is trouble."""
-    other = Batch(tasks=tuple(tasks(tmp_path, "well")), slice_s=1.0, version="0.0.1")
-    (came,) = carry_out(other)
+    some = batch(tasks(tmp_path, "well"))
+    (came,) = carry_out(msgspec.structs.replace(some, version="0.0.1"))
     assert came.record.end == "trouble"
     assert "0.0.1" in came.record.why
 
@@ -118,3 +121,12 @@ def test_the_end_of_a_night_ends_its_processes(tmp_path: Path) -> None:
     executor.close()
     assert isinstance(future.exception(), processes.EndedByUs)
     assert not processes.working()
+
+
+def test_a_night_that_is_over_begins_no_run(tmp_path: Path, here: Here) -> None:
+    """What waits in a batch goes back unbegun; another night's goes on."""
+    carrying.begin_no_more("a")
+    some = batch(tasks(tmp_path, "well", seeds=2))
+    assert [] == here.submit(carry_out, msgspec.structs.replace(some, night="a")).result()
+    other = msgspec.structs.replace(some, night="b")
+    assert 2 == len(here.submit(carry_out, other).result())

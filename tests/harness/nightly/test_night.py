@@ -28,6 +28,7 @@ class Scripted:
     def __init__(self, answers: Answers) -> None:
         self.slots = 2
         self.closed = False
+        self.over = ""
         self.shrunk: list[Shrink] = []
         self.seeds: list[tuple[str, int]] = []
         self._answers = answers
@@ -52,6 +53,9 @@ class Scripted:
 
     def recall(self, future: Future[Any]) -> bool:
         return future.cancel()
+
+    def begin_no_more(self, night: str) -> None:
+        self.over = night
 
     def trouble(self) -> str:
         return ""

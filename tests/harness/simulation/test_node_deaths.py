@@ -15,6 +15,7 @@ from harness.machine import (
     Event,
     Persist,
     Recover,
+    Reply,
     Send,
     SetTimer,
 )
@@ -39,6 +40,7 @@ def boom() -> Sequence[Effect]:
         (lambda: ["nonsense", Send("peer", [1, 9])], "'nonsense', which is no effect"),
         (lambda: [SetTimer("t", float("nan")), Send("peer", [1, 9])], "NaN"),
         (lambda: None, "NoneType"),
+        (lambda: [Reply(1, 5)], "asks for what cannot be done: "),
     ],
 )
 def test_a_machine_that_errs_dies_and_is_told(
@@ -53,6 +55,23 @@ def test_a_machine_that_errs_dies_and_is_told(
     stage.node.start()
     assert "running" == stage.node.state
     assert 1 == len(stage.node.crashes), "a new life does not undo the old one's crash"
+    stage.end()
+
+
+class Silent:
+    def handle(self, event: Event, now: float) -> None: ...
+
+
+def test_a_handler_that_returns_nothing_is_told_what_to_return() -> None:
+    """The commonest slip of a first machine."""
+    stage = Stage(labelled)
+    stage.node._build = lambda _: Silent()  # type: ignore[assignment,return-value]
+    stage.node.kill()
+    stage.node.start()
+    assert (
+        stage.node.crashes[0]
+        == "its machine's handle returned None: return a list of effects, [] for none"
+    )
     stage.end()
 
 
