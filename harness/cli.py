@@ -81,7 +81,12 @@ def cli() -> None:
 @click.argument("trial", type=click.Path(path_type=Path), required=False)
 @trial_flags
 @click.option("--scenario", help="The file of one, in place of faults (see scenario).")
-@click.option("--store", type=click.Path(path_type=Path), default=Path("antipaxos-runs"))
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default=Path("antipaxos-runs"),
+    help="The folder of runs.",
+)
 def run(trial: Path | None, store: Path, mutant: str | None, **flags: Any) -> NoReturn:
     """Run a trial: a cluster, clients, faults; record, check, report.
 
@@ -130,7 +135,12 @@ def check(
 
 @cli.command()
 @click.argument("run_folder", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
-@click.option("--store", type=click.Path(path_type=Path), default=Path("antipaxos-runs"))
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default=Path("antipaxos-runs"),
+    help="The folder of runs.",
+)
 def heal(run_folder: Path | None, store: Path) -> None:
     """Undo what a run that was killed left behind. Without RUN: of all stored runs.
 
@@ -154,7 +164,7 @@ def heal(run_folder: Path | None, store: Path) -> None:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def doctor(*, as_json: bool) -> None:
     """Say what this machine offers and what is missing for more.
 

@@ -31,9 +31,11 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `nodes`: how many, named n1, n2, ... `rate`: operations a second over all clients, 0 for as
     fast as they go. `operation_timeout_s`: how long a client waits for an answer.
+    `check_time_limit_s`: how long the check may take; then what is undecided is unknown.
     `faults`: packages of the nemesis joined by '+', or the path of a schedule.
     `scenario`: the path of one, which takes the place of faults.
-    `options`: settings of the system, `cluster_options` of the cluster. `seed`: None draws one.
+    `options`: settings of the system. `cluster_options`: of the cluster. `workload_options`: of the
+    workload. `seed`: None draws one.
     `live_check`: judge while the run goes on, and note the first violation, or stop there with
     every node paused.
     """

@@ -32,12 +32,16 @@ class _Fault(
     forbid_unknown_fields=True,  # a mistyped field must not silently mean its default
     tag_field="fault",
 ):
-    """Only the tag is shared; a fault is otherwise its own fields."""
+    """Only the tag is shared; a fault is otherwise its own fields.
+
+    `target`: what it strikes, by a name that is resolved when it is applied. `links`, `nodes`: the
+    ones it struck, filled in then. `probability`: 0 to 1, of each frame or call by itself."""
 
 
 class Partition(_Fault, frozen=True, tag="partition"):
-    """Cut links. `silent`: frames vanish (a byte stream is held back, as TCP would retransmit it);
-    `reset`: connections are reset and refused. `target` matters where the topology takes one."""
+    """Cut links. `topology`: the shape of the cut, for some of which `target` matters. `mode`:
+    'silent' lets frames vanish (a byte stream is held back, as TCP would retransmit it), 'reset'
+    resets connections and refuses new ones."""
 
     topology: str = "halves"
     target: str = "one"
@@ -47,7 +51,8 @@ class Partition(_Fault, frozen=True, tag="partition"):
 
 class Slow(_Fault, frozen=True, tag="slow"):
     """Delay what links carry; order on a link is kept. `mean_ms`: of the delay. `jitter_ms`: its
-    standard deviation where it is normal, half its width where it is uniform."""
+    standard deviation where it is normal, half its width where it is uniform. `distribution`: what
+    delays are drawn from."""
 
     target: str = "all"
     mean_ms: float = 50.0
@@ -73,7 +78,8 @@ class Duplicate(_Fault, frozen=True, tag="duplicate"):
 
 
 class Reorder(_Fault, frozen=True, tag="reorder"):
-    """Hold each frame back with `probability` for up to `window_ms`, so that later ones pass it."""
+    """Hold each frame back with `probability`, so that later ones pass it. `window_ms`: for how
+    long at most."""
 
     target: str = "all"
     probability: float = 0.2
@@ -91,7 +97,7 @@ class Throttle(_Fault, frozen=True, tag="throttle"):
 
 class Hold(_Fault, frozen=True, tag="hold"):
     """Links keep what they carry, and let it go in its order when this is undone: old messages
-    arrive long after newer ones of others. `direction` is seen from the target: 'out' holds what
+    arrive long after newer ones of others. `direction`: as seen from the target; 'out' holds what
     it sends, 'in' what is sent to it."""
 
     target: str = "all"
@@ -123,8 +129,8 @@ class Pause(_Fault, frozen=True, tag="pause"):
 
 
 class LoseUnsynced(_Fault, frozen=True, tag="lose-unsynced"):
-    """The power fails: the nodes die, and of what they wrote only what was synced is left. With
-    `torn`, the first write that is lost may leave a part of itself. Undone by starting them."""
+    """The power fails: the nodes die, and of what they wrote only what was synced is left. Undone
+    by starting them. `torn`: may the first write that is lost leave a part of itself?"""
 
     target: str = "one"
     torn: bool = True
@@ -132,9 +138,10 @@ class LoseUnsynced(_Fault, frozen=True, tag="lose-unsynced"):
 
 
 class CorruptDisk(_Fault, frozen=True, tag="corrupt-disk"):
-    """The nodes die, and bits of `records` of what each had stored flip, but not of the last one:
-    nobody can tell that from a write which a crash cut short, and may forget it in good faith.
-    Undone by starting them; one that sees the damage and refuses to start is lost, and right."""
+    """The nodes die, and bits of what each had stored flip, but not of the last record: nobody can
+    tell that from a write which a crash cut short, and may forget it in good faith. Undone by
+    starting them; one that sees the damage and refuses to start is lost, and right. `records`: how
+    many are damaged."""
 
     target: str = "expendable"
     records: int = 1
@@ -142,9 +149,9 @@ class CorruptDisk(_Fault, frozen=True, tag="corrupt-disk"):
 
 
 class TruncateDisk(_Fault, frozen=True, tag="truncate-disk"):
-    """The nodes die, and the last `bytes` of the file that each wrote last are gone: a file system
-    that forgot an end which it had called durable. Undone by starting them; one that sees the
-    damage and refuses to start is lost, and right."""
+    """The nodes die, and the end of the file that each wrote last is gone: a file system that
+    forgot what it had called durable. Undone by starting them; one that sees the damage and refuses
+    to start is lost, and right. `bytes`: how many are gone."""
 
     target: str = "expendable"
     bytes: int = 100
@@ -169,7 +176,7 @@ class FillDisk(_Fault, frozen=True, tag="fill-disk"):
 
 
 class SlowDisk(_Fault, frozen=True, tag="slow-disk"):
-    """A sync takes `mean_ms` milliseconds on average, drawn from an exponential distribution."""
+    """Syncs take long. `mean_ms`: on average, drawn from an exponential distribution."""
 
     target: str = "one"
     mean_ms: float = 100.0
@@ -178,7 +185,8 @@ class SlowDisk(_Fault, frozen=True, tag="slow-disk"):
 
 class SkewClock(_Fault, frozen=True, tag="skew-clock"):
     """The clocks jump by `offset_ms` at once and from then on gain `drift` (0.1: a tenth more than
-    passes; -0.1: a tenth less). Undone by setting them right, in the same way.
+    passes; -0.1: a tenth less). Undone by setting them right, in the same way. `offset_ms`: the
+    jump, negative for back. `drift`: gained in each second, in seconds.
 
     `clock`: what time of day it is (wall), or how much time passes (monotonic). On a real host the
     wall clock does go back, and the monotonic one takes offsets only, by restarting the nodes. A
@@ -200,9 +208,9 @@ class CrashClients(_Fault, frozen=True, tag="crash-clients"):
 
 
 class Betray(_Fault, frozen=True, tag="betray"):
-    """The nodes lie from now on, until this is undone. 'alter': what they report is changed;
-    'equivocate': each peer is told something else; 'forge': ballots that are not theirs. Paxos
-    assumes that nobody lies: this breaks a correct implementation, and shows that it does."""
+    """The nodes lie from now on, until this is undone. Paxos assumes that nobody lies: this breaks
+    a correct implementation, and shows that it does. `behaviour`: 'alter' changes what they report,
+    'equivocate' tells each peer something else, 'forge' names ballots that are not theirs."""
 
     target: str = "one"
     behaviour: Literal["alter", "equivocate", "forge"] = "alter"
@@ -218,8 +226,9 @@ class RemoveMember(_Fault, frozen=True, tag="remove-member"):
 
 
 class Upgrade(_Fault, frozen=True, tag="upgrade"):
-    """The nodes are stopped politely and started with `options` over those of the trial: another
-    version, another setting. With `stays` nothing is undone; else they go back in the same way."""
+    """The nodes are stopped politely and started as another version, or with another setting.
+    `options`: over those of the trial. `stays`: is nothing undone? Else they go back in the same
+    way."""
 
     target: str = "one"
     options: dict[str, str] = {}

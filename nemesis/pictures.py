@@ -106,7 +106,7 @@ def _packages() -> str:
     for package in packages.PACKAGES.values():
         scenes = [scene for deck in package.decks for slot in deck for scene in slot]
         wanted = dict.fromkeys(needs(act.fault) for scene in scenes for act in scene.acts)
-        rows.append(f"| `{package.name}` | {package.summary} | {', '.join(wanted)} |")
+        rows.append(f"| `{package.name}` | {package.summary} | {', '.join(wanted) or 'nothing'} |")
     return "\n".join(["| package | what it does | needs |", "|---|---|---|", *rows])
 
 

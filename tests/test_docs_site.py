@@ -248,7 +248,7 @@ def test_a_page_opens_and_the_search_finds(site: Site, browser: object) -> None:
 def extension(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
     """The modules of the site, by name."""
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
-    wanted = ("docstrings", "tables", "repository_files")
+    wanted = ("docstrings", "registries", "repository_files", "tables")
     return {name: import_module(f"extension.{name}") for name in wanted}
 
 
@@ -267,6 +267,21 @@ def test_docstrings_keep_their_words(extension: dict[str, ModuleType]) -> None:
         "        x",
         "",
     ] == extension["docstrings"].rendered(lines)
+
+
+def test_no_cell_of_the_reference_is_empty(extension: dict[str, ModuleType]) -> None:
+    """Whatever can be set, is left in a folder or ends a command is told what it means."""
+    registries = extension["registries"].REGISTRIES
+    rows = [
+        (name, line)
+        for name, made in registries.items()
+        for line in made().splitlines()
+        if line.startswith("|")
+    ]
+    assert {name for name, _ in rows} > {"commands", "faults", "nights", "run-folders", "trials"}
+    assert [] == [
+        row for row in rows if any(not cell.strip() for cell in row[1].strip("|").split("|"))
+    ]
 
 
 def test_a_struct_becomes_a_table(extension: dict[str, ModuleType]) -> None:

@@ -64,7 +64,7 @@ def _flags() -> dict[str, tuple[str, str]]:
 
     flags: list[click.Option] = nothing.__click_params__  # type: ignore[attr-defined]
     found = {each.name: (code(each.opts[0]), each.help or "") for each in flags}
-    return {field: found.get(field, ("", "")) for field in Trial.__struct_fields__}
+    return {field: found.get(field, ("none", "")) for field in Trial.__struct_fields__}
 
 
 def clusters() -> str:
@@ -97,8 +97,12 @@ def exit_codes() -> str:
     """Of every command."""
     rows = [[code(kind.exit_code), kind.name, "The verdict."] for kind in Kind]
     rows += [
-        [code(cli.BAD_INPUT), "", "Bad usage or bad input: the message says what to change."],
-        [code(cli.TROUBLE), "", "Trouble of the harness or of the environment, never a verdict."],
+        [code(cli.BAD_INPUT), "none", "Bad usage or bad input: the message says what to change."],
+        [
+            code(cli.TROUBLE),
+            "none",
+            "Trouble of the harness or of the environment, never a verdict.",
+        ],
     ]
     rows.sort(key=lambda row: int(row[0].strip("`")))
     return f"{table(['exit code', 'verdict', 'when'], rows)}\n{prose(cli)}\n"
@@ -110,7 +114,7 @@ def run_folders() -> str:
         r"self\.(\w+) = self\.path / \"([^\"]+)\"(?:  # (.+))?", inspect.getsource(folder.RunFolder)
     )
     rows = [[code(file), comment] for _, file, comment in said]
-    return f"{prose(folder)}\n\n" + table(["file", ""], rows)
+    return f"{prose(folder)}\n\n" + table(["file", "what it holds"], rows)
 
 
 def nights() -> str:

@@ -30,7 +30,7 @@ VALID, INVALID, UNKNOWN = 0, 1, 2
 @click.option("--processes", type=int, help="How many. [3]")
 @click.option("--list", "listing", is_flag=True, help="The protocols of the gallery.")
 @click.option("--table", is_flag=True, help="All of the gallery in one table.")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(
     protocol: str | None,
     stages: int,

@@ -18,7 +18,13 @@ def judging_flags(format_flag: str) -> Callable[[_F], _F]:
     """The options that `asked_of` takes. `format_flag`: what the format of the file is called."""
     options = [
         click.option("--model", "model_name", help="The sequential specification to judge by."),
-        click.option("--model-option", "model_options", multiple=True, metavar="NAME=VALUE"),
+        click.option(
+            "--model-option",
+            "model_options",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="For the model.",
+        ),
         click.option(
             format_flag, "format_name", help="Of what was recorded; detected if left out."
         ),

@@ -216,7 +216,7 @@ def repeated_json(came: Repeated) -> str:
 @click.option("--times", type=click.IntRange(min=1), help=f"On real machines. [{TIMES}]")
 @click.option("--budget", "budget_s", type=float, metavar="SECONDS", help="On real machines. [600]")
 @click.option("--json", "as_json_", is_flag=True, help="Print the outcome as JSON.")
-@click.option("--store", type=click.Path(path_type=Path), default=ROOT)
+@click.option("--store", type=click.Path(path_type=Path), default=ROOT, help="The folder of runs.")
 def command(
     run: Path,
     *,

@@ -115,7 +115,7 @@ def _tell_try(each: Try) -> None:
 @click.option("--budget", "budget_s", type=float, metavar="SECONDS", help="[what FILE says]")
 @click.option("--all", "all_", is_flag=True, help="Go on after a hit: how often does it?")
 @click.option("--json", "as_json_", is_flag=True, help="Print the outcome as JSON.")
-@click.option("--store", type=click.Path(path_type=Path), default=ROOT)
+@click.option("--store", type=click.Path(path_type=Path), default=ROOT, help="The folder of runs.")
 def command(
     file: Path,
     *,

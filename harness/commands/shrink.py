@@ -226,7 +226,7 @@ def reduced_json(came: Reduced) -> str:
 )
 @click.option("--budget", "budget_s", type=float, metavar="SECONDS", help="On real machines. [600]")
 @click.option("--json", "as_json_", is_flag=True, help="Print the outcome as JSON.")
-@click.option("--store", type=click.Path(path_type=Path), default=ROOT)
+@click.option("--store", type=click.Path(path_type=Path), default=ROOT, help="The folder of runs.")
 def command(run: Path, *, law: str | None, as_json_: bool, store: Path, **limits: Any) -> NoReturn:
     """Make a failing run small: fewer clients, faults, operations and messages, the same law.
 

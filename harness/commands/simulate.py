@@ -296,9 +296,21 @@ def report(came: Swarmed, as_json_: bool) -> None:
 )
 @click.option("--budget", "budget_s", type=float, metavar="SECONDS", help="Of real time. [none]")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processor cores to use. [all]")
-@click.option("--shrink", "shrink_s", type=float, metavar="SECONDS", default=SHRINK_S)
+@click.option(
+    "--shrink",
+    "shrink_s",
+    type=float,
+    metavar="SECONDS",
+    default=SHRINK_S,
+    help=f"For each failure. [{SHRINK_S:g}]",
+)
 @click.option("--json", "as_json_", is_flag=True, help="Print the outcome as JSON.")
-@click.option("--store", type=click.Path(path_type=Path), default=Path("antipaxos-runs"))
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default=Path("antipaxos-runs"),
+    help="The folder of runs.",
+)
 def command(trial: Path | None, *, as_json_: bool, **given: Any) -> None:
     """Many simulated runs, each with nodes, faults and links drawn from its seed.
 

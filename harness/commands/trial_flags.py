@@ -26,14 +26,38 @@ _FLAGS = (
     click.option(
         "--option", "options", multiple=True, metavar="NAME=VALUE", help="For the system."
     ),
-    click.option("--cluster-option", "cluster_options", multiple=True, metavar="NAME=VALUE"),
-    click.option("--workload-option", "workload_options", multiple=True, metavar="NAME=VALUE"),
+    click.option(
+        "--cluster-option",
+        "cluster_options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="For the cluster.",
+    ),
+    click.option(
+        "--workload-option",
+        "workload_options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="For the workload.",
+    ),
     click.option("--mutant", help="A broken node of the system's catalogue (see mutants --list)."),
-    click.option("--operation-timeout", "operation_timeout_s", type=float, metavar="SECONDS"),
+    click.option(
+        "--operation-timeout",
+        "operation_timeout_s",
+        type=float,
+        metavar="SECONDS",
+        help=f"How long a client waits for an answer. [{_TRIAL.operation_timeout_s:g}]",
+    ),
     click.option(
         "--recovery", "recovery_s", type=float, metavar="SECONDS", help="Before final reads."
     ),
-    click.option("--check-time-limit", "check_time_limit_s", type=float, metavar="SECONDS"),
+    click.option(
+        "--check-time-limit",
+        "check_time_limit_s",
+        type=float,
+        metavar="SECONDS",
+        help=f"How long the check may take. [{_TRIAL.check_time_limit_s:g}]",
+    ),
     click.option("--live-check", help="Judge meanwhile: off, note, or stop at a violation. [off]"),
     click.option(
         "--cluster",

@@ -11,14 +11,13 @@ Rules
 4. A machine that raises dies of it, with its traceback; so does one that asks for what cannot be
    done, or whose disk takes no more, or whose log is damaged. Deaths that a fault explains are no
    crashes of the system.
-
-The contract is harness.machine's.
 """
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -51,6 +50,8 @@ from harness.simulation.timers import Timers
 
 State = Literal["running", "paused", "dead"]
 Tracer = Callable[[str, str, Any], None]  # node, event, fields
+_NOTHING = "its machine's handle returned None: return a list of effects, [] for none"
+_traceback = partial(traceback.format_exc, -8)
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -243,16 +244,12 @@ class Node:
         try:
             self._take(effects)
         except Exception as wrong:  # noqa: BLE001 - an effect that cannot be encoded, most likely
-            if isinstance(effects, Iterable):
-                self._die_of_effect(wrong)
-            else:
-                self._die(
-                    f"its machine's handle returned {effects!r:.200}: return a list of effects, "
-                    "[] for none"
-                )
+            self._die_of_effect(wrong)
 
     def _take(self, effects: Sequence[Effect]) -> None:
         """Carry out what may be, in order, and queue the rest (rule 1)."""
+        if effects is None:
+            raise BadEffectError(_NOTHING)
         waiting = self._waiting
         for effect in effects:
             kind = type(effect)
@@ -401,7 +398,3 @@ class Node:
         if self._log is not None:
             self._log.add(self.name, "timeout", name=name)
         self.handle(Timeout(name))
-
-
-def _traceback() -> str:
-    return traceback.format_exc(limit=-8)

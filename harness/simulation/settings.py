@@ -24,11 +24,12 @@ Microseconds = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`least_us`, `spread_us`: what a frame takes, in microseconds (`tail`: exponential beyond the
-    least). `order`: `fifo` keeps the order of frames on a link, as one TCP connection would.
-    `scheduler`: `uniform` delays every frame alike; `depth` ranks the nodes and lets the last
-    ones wait, changing the ranks `changes` times within the first `frames`. `detect_us`: how soon
-    a fail-stop is told.
+    """`failure`: how processes fail (rule 1). `time`: is anything bounded (rule 2)? `order`: `fifo`
+    keeps the order of frames on a link, as one TCP connection would. `scheduler`: `uniform` delays
+    every frame alike, `depth` ranks the nodes and lets the last ones wait. `changes`: how often
+    `depth` changes the ranks. `frames`: within the first how many. `least_us`, `spread_us`: what a
+    frame takes, in microseconds. `tail`: is that exponential beyond the least? `detect_us`: how
+    soon a fail-stop is told.
     """
 
     failure: Literal["fail-crash", "fail-stop", "byzantine"] = "fail-crash"

@@ -31,25 +31,25 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
-        self.trial = self.path / "trial.yaml"
-        self.history = self.path / "history.jsonl"
+        self.trial = self.path / "trial.yaml"  # every setting, the seed drawn, the environment
+        self.history = self.path / "history.jsonl"  # of the clients and the nemesis
         self.plan = self.path / "plan.json"  # the schedule as drawn
         self.schedule = self.path / "schedule.json"  # as carried out, all faults concrete
         self.origin = self.path / "origin_ns"  # of the run, on the clock that nodes trace by
         self.wall = self.path / "wall_clock.json"  # and what the wall clock showed then
         self.scenario = self.path / "scenario.yaml"  # where faults and operations were a script's
         self.played = self.path / "played.json"  # and what came of its steps
-        self.ledger = self.path / "ledger.jsonl"
-        self.trace = self.path / "trace.jsonl"
+        self.ledger = self.path / "ledger.jsonl"  # faults before they act, for heal
+        self.trace = self.path / "trace.jsonl"  # of the protocol, all nodes on one clock
         self.world = self.path / "world.jsonl"  # of a simulated run: all that its world did
         self.choices = self.path / "choices.json"  # and all that it decided by chance
         self.case = self.path / "case.json"  # what a simulated run follows from
         self.digests = self.path / "digests.json"  # of the replicas, when everything was over
-        self.nodes = self.path / "nodes"
+        self.nodes = self.path / "nodes"  # of each its log, its data, its own trace
         self.notices = self.path / "notices.json"  # what the report says beside the verdict
-        self.verdict = self.path / "verdict.json"
-        self.report = self.path / "report.html"
-        self.log = self.path / "run.log"
+        self.verdict = self.path / "verdict.json"  # of every check, with its evidence
+        self.report = self.path / "report.html"  # one page, which needs no network
+        self.log = self.path / "run.log"  # of the harness
 
     @classmethod
     def create(cls, root: Path, trial: Trial, started_utc: str) -> RunFolder:

@@ -40,8 +40,8 @@ SettleSeconds = Annotated[float, msgspec.Meta(ge=0, le=9)]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What reads leave are adds. `settle_s`: how long after the last add and the last fault a node
-    may lack elements."""
+    """`read_share`: of all operations; the rest are adds. `settle_s`: how long after the last add
+    and the last fault a node may lack elements."""
 
     read_share: Share = 0.2
     settle_s: SettleSeconds = SETTLE_S

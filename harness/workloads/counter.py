@@ -34,8 +34,11 @@ _AMOUNT_MAX = 9
 
 
 class Options(KeyOptions, frozen=True, kw_only=True):
-    """`decrements`: are amounts negative, too? What reads leave are adds. The options of keys are
-    for the linearizable counter, `settle_s` is for the one that converges."""
+    """`read_share`: of all operations; the rest are adds. `decrements`: are amounts negative, too?
+    `consistency`: what the counter promises: to be linearizable, or to converge. `settle_s`: how
+    long after the last add and the last fault one that converges may lack some.
+
+    The options of keys are for the linearizable counter."""
 
     keys_quick: Count = 2
     operations_per_key: Count = 60

@@ -54,8 +54,9 @@ _WALKED_AT_ONCE = 4  # logs in one final poll
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """`logs`: how many live at once. `sends_per_log`: after which another takes its place. What
-    sends and commits leave are polls. `final_logs`: how many are polled as a whole at the end."""
+    """`logs`: how many live at once. `sends_per_log`: after which another takes its place.
+    `send_share`: of all operations; most of the rest are polls. `final_logs`: how many are polled
+    as a whole at the end."""
 
     logs: Count = 4
     sends_per_log: Count = 200

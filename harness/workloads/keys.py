@@ -48,8 +48,9 @@ class KeyOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How keys rotate; the options that all workloads share, each with defaults of its own.
 
     `keys_quick`, `keys_slow`: how many live at once. `slow_gap_s`: mean time between two operations
-    on one slow key. `final_by_all`, `final_by_one`: how many of the keys used last are visited by
-    every worker after healing, and how many of the older ones by one.
+    on one slow key. `operations_per_key`: after how many a key retires; `unknown_per_key`: after
+    how many without a known outcome. `final_by_all`, `final_by_one`: how many of the keys used last
+    are visited by every worker after healing, and how many of the older ones by one.
     """
 
     keys_quick: Count = 3

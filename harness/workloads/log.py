@@ -26,7 +26,7 @@ from harness.workloads.options import Count, Share, convert
 
 
 class Options(KeyOptions, frozen=True, kw_only=True):
-    """What reads leave are appends."""
+    """What reads leave are appends. `read_share`: the part of all operations that reads."""
 
     keys_quick: Count = 2
     read_share: Share = 0.4

@@ -40,7 +40,8 @@ from harness.workloads.options import Count, Share, convert
 
 
 class Options(KeyOptions, frozen=True, kw_only=True):
-    """`order`: does the queue promise first in, first out? What enqueues leave are dequeues."""
+    """`order`: does the queue promise first in, first out? `enqueue_share`: of all operations; the
+    rest are dequeues."""
 
     keys_quick: Count = 2
     operations_per_key: Count = 60

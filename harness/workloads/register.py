@@ -33,7 +33,9 @@ _SEEN_MAX = 2  # values read lately that a compare-and-set may expect
 
 class Options(KeyOptions, frozen=True, kw_only=True):
     """Shares are of all operations; what reads and compare-and-sets leave are writes. Systems that
-    lack an operation are given a share of 0."""
+    lack an operation are given a share of 0. `read_share`: the part that reads. `cas_share`: the
+    part that compares and sets.
+    """
 
     read_share: Share = 0.4
     cas_share: Share = 0.3

@@ -52,8 +52,9 @@ _MOST_OFTEN = 0.5  # of micro-operations are on the first half of the lists that
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """`lists`: how many live at once; `appends_per_list`: after which another takes its place.
-    `operations_min` and `_max`: micro-operations in a transaction. `consistency`: what the system
-    promises. What reads leave are appends."""
+    `operations_min` and `operations_max`: micro-operations in a transaction. `read_share`: of
+    these; the rest are appends. `consistency`: what the system promises. `final_lists`: how many
+    are read at the end, the latest."""
 
     lists: Count = 8
     appends_per_list: Count = 64

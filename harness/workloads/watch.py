@@ -44,8 +44,8 @@ _ANEW, _FROM_0 = 0.2, 0.1  # of watches; the others resume
 
 
 class Options(KeyOptions, frozen=True, kw_only=True):
-    """What watches and reads leave are writes. `watch_s`: how long one watch lasts; it must be well
-    below the time limit of an operation."""
+    """`watch_share`, `read_share`: of all operations; the rest are writes. `watch_s`: how long one
+    watch lasts; it must be well below the time limit of an operation."""
 
     keys_quick: Count = 2
     keys_slow: Count = 3

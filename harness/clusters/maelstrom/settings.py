@@ -28,8 +28,9 @@ Topology = Literal["grid", "line", "total", "tree"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`latency_ms`: the mean; `uniform` draws from 0 to twice the mean. `loss`: the share of
-    messages that vanish. `topology`: what broadcast nodes are told of their neighbours."""
+    """`latency_ms`: the mean. `latency_distribution`: `uniform` draws from 0 to twice that. `loss`:
+    the share of messages that vanish. `topology`: what broadcast nodes are told of their
+    neighbours."""
 
     latency_ms: Annotated[float, msgspec.Meta(ge=0, le=60_000)] = 0.0
     latency_distribution: Distribution = "constant"

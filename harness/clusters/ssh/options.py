@@ -42,10 +42,13 @@ class Target(msgspec.Struct, frozen=True):
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`hosts`: address, user@address or user@address:port of each, separated by commas; the first
     is node n1's. `user`: who logs in where `hosts` does not say. `key`: a private key beside those
-    of the agent. `directory`: where everything of ours is kept on a host. `python`: what the
-    commands' {python} means there. `upload`: local files and folders, separated by commas, that the
-    commands need there. `clock`: 'machine' lets faults set the clocks of the hosts. `lease_s`:
-    after how many seconds without a word from here a host heals itself.
+    of the agent. `known_hosts`: the file of the keys that hosts must show. `accept_new_host_keys`:
+    take the key of a host that is not in it. `password_env`: the variable of the environment that
+    holds a password. `sudo`: do orders that need root go through it? `directory`: where everything
+    of ours is kept on a host. `python`: what the commands' {python} means there. `upload`: local
+    files and folders, separated by commas, that the commands need there. `clock`: 'machine' lets
+    faults set the clocks of the hosts. `lease_s`: after how many seconds without a word from here a
+    host heals itself.
     """
 
     hosts: str = ""
