@@ -65,6 +65,7 @@ autodoc_default_options = {"members": True, "undoc-members": True, "show-inherit
 python_use_unqualified_type_names = True
 toc_object_entries = False  # a thousand of them in the navigation of each page
 
+highlight_language = "text"  # of blocks that name none: trees, commands and what they print
 html_theme = "furo"
 
 
