@@ -25,6 +25,7 @@ from checkers.statistics import Statistics
 from checkers.verdict import Checker, Kind, Recording, Verdict
 from harness import beside
 from harness.excerpt import Overview, excerpt_of, overview_of
+from harness.report import words
 from harness.scenario.staging import exercising
 from harness.trial import Trial, TrialError, nearest
 from harness.workloads import workload
@@ -191,14 +192,17 @@ def _streamed(path: Path, given: Model, asked: Asked) -> Judged | None:
 
 def _part_drawn(overview: Overview, calls: int) -> list[str]:
     """A notice of what is left out of a drawing, if anything is."""
-    drawn = len(overview.drawn.calls())
+    shown = overview.drawn.calls()
+    drawn = len(shown)
     if drawn == calls:
         return []
     rest = "every one" if overview.every == 1 else f"one in {overview.every}"
     about = ""
     if overview.start_ns is not None and overview.end_ns is not None:
         start_s, end_s = overview.start_ns / 1e9, overview.end_ns / 1e9
-        about = f"all from {start_s:.3f} s to {end_s:.3f} s, about the contradiction, and "
+        timed = any(not words.untimed(call) for call in shown)
+        span = f" from {start_s:.3f} s to {end_s:.3f} s," if timed else ""
+        about = f"all{span} about the contradiction, and "
         rest += " of the rest"
     return [f"Of {calls:,} operations {drawn:,} are drawn: {about}{rest}. All are in the numbers."]
 

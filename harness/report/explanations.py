@@ -139,9 +139,9 @@ class _Scene:
         if call is None:
             return f"made by operation {index}"
         ends = "" if call.outcome == "ok" else f", outcome {call.outcome}"
-        return (
-            f"made by operation {index} ({words.what(call)} by process {call.invoke.process}{ends})"
-        )
+        who = f"operation {index} ({words.what(call)} by process {call.invoke.process}{ends})"
+        # What failed changed nothing: a refused compare-and-set only tells what was there.
+        return f"observed by {who}" if call.outcome == "fail" else f"made by {who}"
 
     def _named(
         self, leaf: Verdict, named: Sequence[Call], events: Sequence[dict[str, Any]]

@@ -113,7 +113,8 @@ def _made(state: str, call: Call) -> str:
     done = call.completion
     ended = "whose outcome is unknown"
     if done is not None and call.outcome == "ok":
-        ended = f"acknowledged at {words.seconds(done.time)}"
+        when = "" if words.untimed(call) else f" at {words.seconds(done.time)}"
+        ended = f"acknowledged{when}"
     made = f"operation {call.index} ({words.what(call, 30)} by process {call.invoke.process})"
     return f"“{words.clip(state, 60)}” comes from {made}, {ended}."
 
@@ -123,8 +124,8 @@ def _before(earlier: Call, later: Call) -> str:
     done = earlier.completion
     if done is None or done.index > later.index or earlier.outcome != "ok":
         return ""
-    passed_s = (later.invoke.time - done.time) / 1e9
-    return f", which had returned {passed_s:.3f} s before operation {later.index} began"
+    passed = "" if words.untimed(earlier) else f"{words.seconds(later.invoke.time - done.time)} "
+    return f", which had returned {passed}before operation {later.index} began"
 
 
 def _worth(verdict: Verdict, known: Known) -> list[Line]:

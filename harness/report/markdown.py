@@ -13,12 +13,16 @@ import re
 from collections.abc import Collection, Sequence
 
 from harness.report import words
+from harness.report.cycle import Dependency
 from harness.report.findings import Finding, Findings
 
 FINDINGS_MAX = 3
 SENTENCES_MAX = 8
 FAULTS_MAX = 12
 NOTICES_MAX = 3
+STEPS_MAX = 8  # of a cycle
+WHAT_MAX = 120
+BECAUSE_MAX = 240
 _SIGNS = re.compile(r"([\\`*_\[\]#|~]|^[-+>=])")
 _NUMBER = re.compile(r"^(\d+)([.)])(?=\s|$)")  # would begin a list
 _SIGILS = (
@@ -58,11 +62,28 @@ def _line(text: str, command: bool) -> str:
 
 
 def _finding(finding: Finding, picture: str, told: Collection[str]) -> list[str]:
+    told = {*told, *(step.told for step in finding.cycle)}
     sentences = [s for s in finding.sentences if s not in told][:SENTENCES_MAX]
     parts = [f"**{escaped(finding.heading)}**"]
     parts += [fenced(picture)] if picture else []
     parts += ["\n".join(f"- {escaped(s)}" for s in sentences)] if sentences else []
+    parts += _cycle(finding.cycle) if finding.cycle else []
     return parts
+
+
+def _cycle(steps: Sequence[Dependency]) -> list[str]:
+    lines = [
+        f"1. operation {step.operation} {code(words.clip(step.what, WHAT_MAX))}: "
+        f"{escaped(words.clip(step.because, BECAUSE_MAX))}"
+        for step in steps[:STEPS_MAX]
+    ]
+    left_out = len(steps) - STEPS_MAX
+    lines += [f"1. {more(left_out, 'step')}"] if left_out > 0 else []
+    lines.append(f"1. operation {steps[-1].to} again")
+    return [
+        "Each had to come before the one below it, and the last before the first:",
+        "\n".join(lines),
+    ]
 
 
 def _faults(found: Findings) -> str:

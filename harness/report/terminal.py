@@ -123,7 +123,9 @@ def _operations(stats: Statistics) -> str:
     share = stats.availability.share
     available = "" if share is None else f"; {share:.1%} available"
     latency = stats.latency.get("outcome:ok")
-    took = "" if latency is None else f"; p50 {latency.p50_ms:.1f} ms, p99 {latency.p99_ms:.1f} ms"
+    took = ""
+    if latency is not None and stats.duration_s >= words.MEASURED_S:
+        took = f"; p50 {latency.p50_ms:.1f} ms, p99 {latency.p99_ms:.1f} ms"
     return counted + available + took
 
 

@@ -73,12 +73,20 @@ def whole(call: Call) -> str:
     key = f" on {named_key(call.key)}" if call.key is not None else ""
     opening = f"Operation {call.index}, process {call.invoke.process}{at}: {what(call)}{key}"
     if done is None:
-        return f"{opening}, from {seconds(call.invoke.time)}, and it never returned."
+        began = "" if untimed(call) else f", from {seconds(call.invoke.time)}"
+        return f"{opening}{began}, and it never returned."
     ended = {"ok": "ok", "fail": "definitely failed", "info": "outcome unknown"}[call.outcome]
-    return (
-        f"{opening}, from {seconds(call.invoke.time)} to {seconds(done.time)} "
-        f"(operation {done.index}), {ended}."
-    )
+    lasted = f"from {seconds(call.invoke.time)} to {seconds(done.time)} (operation {done.index})"
+    if untimed(call):
+        lasted = f"until operation {done.index}"
+    return f"{opening}, {lasted}, {ended}."
+
+
+def untimed(call: Call) -> bool:
+    """Whether positions stand in for its times (checkers.formats): they say nothing of seconds."""
+    done = call.completion
+    began = call.invoke.time == call.invoke.index
+    return began and (done is None or done.time == done.index)
 
 
 def named_key(key: Any) -> str:

@@ -158,14 +158,18 @@ def test_a_node_that_leaves_children_behind_takes_them_along(keeper: Keeper) -> 
 def test_a_stop_is_told_when_all_have_stopped(keeper: Keeper) -> None:
     """All threads of all processes of the node; the going on, when all were told to."""
     pid = keeper.start("n1", sys.executable, "-c", RESTLESS)
-    until(lambda: len(threads_of_group(pid)) == 18)
-    for _ in range(20):
-        keeper.order(do="signal", name="n1", signal=int(signal.SIGSTOP))
-        assert keeper.event() == {"event": "obeyed", "name": "n1", "signal": signal.SIGSTOP}
-        assert threads_of_group(pid) == ["T"] * 18
-        keeper.order(do="signal", name="n1", signal=int(signal.SIGCONT))
-        assert keeper.event() == {"event": "obeyed", "name": "n1", "signal": signal.SIGCONT}
-        assert "T" not in threads_of_group(pid)
+    try:
+        until(lambda: len(threads_of_group(pid)) == 18)
+        for _ in range(20):
+            keeper.order(do="signal", name="n1", signal=int(signal.SIGSTOP))
+            assert keeper.event() == {"event": "obeyed", "name": "n1", "signal": signal.SIGSTOP}
+            assert threads_of_group(pid) == ["T"] * 18
+            keeper.order(do="signal", name="n1", signal=int(signal.SIGCONT))
+            assert keeper.event() == {"event": "obeyed", "name": "n1", "signal": signal.SIGCONT}
+            assert "T" not in threads_of_group(pid)
+    finally:  # children do not die with the keeper, only with their group
+        keeper.order(do="signal", name="n1", signal=int(signal.SIGKILL))
+    assert keeper.event()["event"] == "exited"
 
 
 def threads_of_group(group: int) -> list[str]:

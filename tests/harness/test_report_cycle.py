@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from checkers.compose import check_all
@@ -13,6 +14,7 @@ from checkers.verdict import Recording
 from harness.report import words
 from harness.report.cycle import STEPS_MAX, cycle
 from harness.report.findings import Subject, findings
+from harness.report.markdown import markdown
 from harness.report.page import render
 
 Micro = list[tuple[str, str, Any]]
@@ -62,6 +64,34 @@ def test_the_page_shows_the_cycle_and_tells_each_operation_once() -> None:
     assert 2 == section.count('<p class="edge">')
     assert "<p>Operation 0" not in section
     assert '<a href="#e1-op0">' in section
+
+
+def test_markdown_tells_the_cycle_and_each_operation_once() -> None:
+    """In its order, each with its reason, and it says where it ends: at its beginning."""
+    recording = skewed()
+    found = findings(check_all([Transactions()], recording), recording, Subject(title="skew"))
+    text = markdown(found, [""])
+    steps = [line for line in text.splitlines() if line.startswith("1. ")]
+    assert steps == [
+        '1. operation 0 `txn r x → [], append y 1`: operation 0 read "x" as \\[\\], '
+        "without the 1 that operation 1 appended",
+        '1. operation 1 `txn r y → [], append x 1`: operation 1 read "y" as \\[\\], '
+        "without the 1 that operation 0 appended",
+        "1. operation 0 again",
+    ]
+    assert "- Operation 0" not in text
+
+
+def test_markdown_cuts_a_long_cycle() -> None:
+    """A ticket is short: how many steps are left out is said, and where the cycle closes."""
+    recording = skewed()
+    found = findings(check_all([Transactions()], recording), recording, Subject(title="skew"))
+    (finding,) = found.findings
+    long = msgspec.structs.replace(finding, cycle=[*finding.cycle] * 6)
+    text = markdown(msgspec.structs.replace(found, findings=[long]), [""])
+    steps = [line for line in text.splitlines() if line.startswith("1. ")]
+    assert len(steps) == 10
+    assert steps[-2:] == ["1. and 4 more steps.", "1. operation 0 again"]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from checkers.compose import check_all
 from checkers.faults import FaultInterval, fault_intervals
-from checkers.history import History
+from checkers.history import Error, History, Operation
+from checkers.linearizability import Linearizable
+from checkers.models import model
 from checkers.verdict import Kind, Recording, Verdict, merge
 from harness.report import words
 from harness.report.explanations import DETAILS_MAX, explanations, leaves
@@ -62,6 +65,35 @@ def test_a_contradiction_names_the_operation_the_values_and_the_fault() -> None:
     assert frozenset({8}) == explained.culprits
     assert {2, 6, 8} == {call.index for call in explained.calls}
     assert 9 == explained.end_at
+
+
+def test_who_was_refused_has_only_observed() -> None:
+    """A compare-and-set that failed changed nothing, whatever it tells of the state."""
+    history = history_of(
+        (0, "invoke", "write", 2, None),
+        (0, "ok", "write", 2, None),
+        (1, "invoke", "cas", [1, 3], None),
+        (1, "fail", "cas", [1, 3], Error("compare-failed")),
+        (2, "invoke", "read", None, None),
+        (2, "ok", "read", 1, None),
+    )
+    recording = Recording(history=history)
+    verdict = check_all([Linearizable(model("cas-register"))], recording)
+    values = verdict.parts[0].evidence["contradiction"]["values"]
+    told = explanations(verdict, recording)[0].sentences
+    assert any("the value is 2, made by operation 0 (write 2" in sentence for sentence in told)
+    values[0]["operation"] = 2  # as where nothing else tells the state
+    told = explanations(verdict, recording)[0].sentences
+    assert any("the value is 2, observed by operation 2 (cas [1, 3]" in s for s in told)
+
+
+def history_of(*events: tuple[int, str, str, object, Error | None]) -> History:
+    return History(
+        [
+            Operation(i, i * 1000, process, kind, f, value, error=error)  # type: ignore[arg-type]
+            for i, (process, kind, f, value, error) in enumerate(events)
+        ]
+    )
 
 
 def test_where_the_orders_begin_is_told_and_drawn() -> None:
