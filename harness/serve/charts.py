@@ -1,6 +1,8 @@
 """Small charts of the nights, drawn here as SVG: no script, and a table beside each says the same.
 
-Rule: colours are classes of the style sheet, so that a chart follows light and dark.
+Rules
+1. Colours are classes of the style sheet, so that a chart follows light and dark.
+2. What nobody measured is a gap and no zero.
 """
 
 from __future__ import annotations
@@ -26,42 +28,78 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def bars(
-    title: str, unit: str, at: Sequence[str], values: Sequence[float], *, bad: bool = False
+    title: str, unit: str, at: Sequence[str], values: Sequence[float | None], *, bad: bool = False
 ) -> Chart:
+    """A bar a value; where one is None there is none."""
     step = WIDTH / max(len(values), 1)
-    top = max([*values, 1.0])
+    top = _top(values)
     drawn = []
     for place, value in enumerate(values):
+        if value is None:
+            continue
         height = (HEIGHT - TOP - BOTTOM) * value / top
-        hint = escape(f"{moment(at[place])}: {number(value)} {unit}")
         drawn.append(
             f'<rect class="{"bad" if bad else "bar"}" x="{place * step + step * 0.1:.1f}" '
             f'y="{HEIGHT - BOTTOM - height:.1f}" width="{step * 0.8:.1f}" height="{height:.1f}">'
-            f"<title>{hint}</title></rect>"
+            f"<title>{escape(f'{moment(at[place])}: {number(value)} {unit}')}</title></rect>"
         )
     return _chart(title, unit, at, values, "".join(drawn), top)
 
 
-def line(title: str, unit: str, at: Sequence[str], values: Sequence[float]) -> Chart:
+def line(
+    title: str,
+    unit: str,
+    at: Sequence[str],
+    values: Sequence[float | None],
+    spreads: Sequence[tuple[float, float] | None] = (),
+) -> Chart:
+    """A dot a value, joined with its neighbours; where one is None the line is broken. `spreads`:
+    the range about each value, drawn as an upright line; empty where there are none."""
     step = WIDTH / max(len(values), 1)
-    top = max([*values, 1.0])
-    dots = [
-        (place * step + step / 2, HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / top)
-        for place, value in enumerate(values)
-    ]
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in dots)
-    circles = "".join(
-        f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3">'
-        f"<title>{escape(f'{moment(when)}: {number(value)} {unit}')}</title></circle>"
-        for (x, y), when, value in zip(dots, at, values, strict=True)
-    )
-    return _chart(title, unit, at, values, f'<polyline points="{path}"/>{circles}', top)
+    top = _top([*values, *(spread[1] for spread in spreads if spread is not None)])
+    drawn, joined = [], list[str]()
+    for place, value in enumerate(values):
+        if value is None:
+            drawn.append(_joined(joined))
+            joined = []
+            continue
+        x, y = place * step + step / 2, _height(value, top)
+        joined.append(f"{x:.1f},{y:.1f}")
+        hint = f"{moment(at[place])}: {number(value)} {unit}"
+        spread = spreads[place] if spreads else None
+        if spread is not None:
+            low, high = spread
+            hint += f", from {number(low)} to {number(high)}"
+            drawn.append(
+                f'<line class="spread" x1="{x:.1f}" x2="{x:.1f}" y1="{_height(low, top):.1f}" '
+                f'y2="{_height(high, top):.1f}"/>'
+            )
+        drawn.append(
+            f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3"><title>{escape(hint)}</title>'
+            "</circle>"
+        )
+    return _chart(title, unit, at, values, "".join([*drawn, _joined(joined)]), top)
+
+
+def _joined(dots: Sequence[str]) -> str:
+    return f'<polyline points="{" ".join(dots)}"/>' if len(dots) > 1 else ""
+
+
+def _height(value: float, top: float) -> float:
+    return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / top
+
+
+def _top(values: Sequence[float | None]) -> float:
+    """What the height stands for; small numbers fill it too, zeroes do not divide."""
+    return max((value for value in values if value is not None), default=0.0) or 1.0
 
 
 def _chart(
-    title: str, unit: str, at: Sequence[str], values: Sequence[float], drawn: str, top: float
+    title: str, unit: str, at: Sequence[str], values: Sequence[float | None], drawn: str, top: float
 ) -> Chart:
-    said = f"{title}, {unit}: from {number(min(values))} to {number(max(values))}"
+    known = [value for value in values if value is not None]
+    said = f"{title}, {unit}: "
+    said += f"from {number(min(known))} to {number(max(known))}" if known else "nothing measured"
     ground = HEIGHT - BOTTOM
     ends = "".join(
         f'<text x="{x:g}" y="{HEIGHT - 4:g}" text-anchor="{anchor}">{escape(moment(day)[:10])}'
@@ -73,5 +111,5 @@ def _chart(
         f'aria-label="{escape(said)}"><text x="0" y="10">{escape(number(top))}</text>'
         f'<line x1="0" x2="{WIDTH:g}" y1="{ground:g}" y2="{ground:g}"/>{drawn}{ends}</svg>'
     )
-    points = [(moment(when), number(value)) for when, value in zip(at, values, strict=True)]
+    points = [(moment(when), number(value) or "–") for when, value in zip(at, values, strict=True)]
     return Chart(title=title, unit=unit, svg=svg, points=points, last=points[-1][1])

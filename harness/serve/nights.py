@@ -5,7 +5,6 @@ Rule: a page is drawn from what can be read; what cannot is a sentence on it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ from starlette.responses import Response
 
 from harness.nightly.archive import Archive
 from harness.nightly.records import Group, Night, RunRecord
+from harness.nightly.trends import Trends, trends
 from harness.serve import charts
 from harness.serve.desk import REFRESH_MS, TROUBLES, Desk, json
 from harness.serve.opening import NotHere
@@ -23,6 +23,7 @@ from harness.trial import TrialError
 NIGHTS_DRAWN = 60
 GROUPS_DRAWN = 6
 FAILURES_MAX = 200
+MINUTE_S = 60.0
 FILES = ("summary.md", "junit.xml", "spec.yaml", "night.json", "runs.jsonl")
 
 
@@ -64,44 +65,74 @@ def _read(desk: Desk) -> tuple[Archive | None, list[Night], list[Group], list[st
 
 
 def nights_page(desk: Desk, _request: Request) -> Response:
-    _, nights, groups, told = _read(desk)
+    nights, found, told = _nights(desk)
     return desk.page(
-        "nights.html",
-        title="Nights",
-        nights=nights[::-1],
-        told=told,
-        charts=drawn(nights[-NIGHTS_DRAWN:], groups),
+        "nights.html", title="Nights", nights=nights[::-1], told=told, charts=drawn(found)
     )
 
 
-def drawn(nights: Sequence[Night], groups: Sequence[Group]) -> list[charts.Chart]:
-    """The trends; one night is none."""
+def _nights(desk: Desk) -> tuple[list[Night], Trends, list[str]]:
+    """The oldest night first, how they compare, and what cannot be read."""
+    archive, nights, groups, told = _read(desk)
+    found = Trends(nights=[], groups=[])
+    if archive is None:
+        return nights, found, told
+    try:
+        found = trends(nights, archive.records, groups, NIGHTS_DRAWN, archive.digest)
+    except TROUBLES as wrong:
+        told.append(str(wrong))
+    return nights, found, list(dict.fromkeys([*told, *archive.notices]))
+
+
+def drawn(found: Trends) -> list[charts.Chart]:
+    """One night is no trend."""
+    nights = found.nights
     if len(nights) < 2:
         return []
-    at = [night.name for night in nights]
-    runs = [float(sum(night.ends.values())) for night in nights]
-    failed = [float(night.ends.get("invalid", 0)) for night in nights]
-    rates = [_rate(night) for night in nights]
-    faults = [float(len({k for c in night.cells for k in c.in_effect})) for night in nights]
-    most = sorted(groups, key=lambda g: -sum(g.nights.get(name, 0) for name in at))
-    of_groups = [
-        (g.fingerprint, [float(g.nights.get(name, 0)) for name in at])
-        for g in most[:GROUPS_DRAWN]
-        if any(name in g.nights for name in at)
+    at = [night.night for night in nights]
+    to_failure = [night.to_failure_s for night in nights]
+    until = [
+        None if night.first_failure_s is None else night.first_failure_s / MINUTE_S
+        for night in nights
     ]
-    found = [
-        charts.bars("Runs", "a night", at, runs),
-        charts.bars("Invalid runs", "a night", at, failed, bad=True),
-        charts.line("Throughput", "operations a second, over all workers", at, rates),
-        charts.line("Coverage", "kinds of faults that took effect", at, faults),
+    return [
+        charts.bars("Runs", "a night", at, [night.runs for night in nights]),
+        charts.bars("Invalid runs", "a night", at, [night.failed for night in nights], bad=True),
+        charts.line(
+            "Time to failure",
+            "seconds in a failing run, median; bars from the tenth to the ninetieth percentile",
+            at,
+            [None if q is None else q.median for q in to_failure],
+            [None if q is None else (q.low, q.high) for q in to_failure],
+        ),
+        charts.line("First failure", "minutes into the night", at, until),
+        charts.line(
+            "Throughput",
+            "operations a second, over all workers",
+            at,
+            [night.operations_per_s for night in nights],
+        ),
+        charts.line("Runs an hour", "over all workers", at, [n.runs_per_hour for n in nights]),
+        charts.line(
+            "Coverage", "kinds of faults that took effect", at, [len(n.in_effect) for n in nights]
+        ),
+        charts.line(
+            "Operations that succeeded",
+            "percent",
+            at,
+            [None if n.ok_share is None else 100 * n.ok_share for n in nights],
+        ),
+        *(
+            charts.bars(
+                group.fingerprint,
+                f"failures a night, of {group.system}",
+                at,
+                [n if of else None for n, of in zip(group.failed, group.judged, strict=True)],
+                bad=True,
+            )
+            for group in found.groups[:GROUPS_DRAWN]
+        ),
     ]
-    return found + [
-        charts.bars(name, "failures a night", at, counts, bad=True) for name, counts in of_groups
-    ]
-
-
-def _rate(night: Night) -> float:
-    return sum(cell.operations for cell in night.cells) / night.seconds if night.seconds else 0.0
 
 
 def night_page(desk: Desk, request: Request) -> Response:
@@ -153,8 +184,8 @@ def night_file(desk: Desk, request: Request) -> Response:
 
 
 def nights_json(desk: Desk, _request: Request) -> Response:
-    _, nights, _, told = _read(desk)
-    return json({"nights": nights, "notices": told})
+    nights, found, told = _nights(desk)
+    return json({"nights": nights, "trends": found, "notices": told})
 
 
 def night_json(desk: Desk, request: Request) -> Response:

@@ -20,9 +20,12 @@ def size(length: int) -> str:
 
 
 def number(value: float | None) -> str:
+    """With one decimal; below one, where that would tell little, with two digits that count."""
     if value is None:
         return ""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if abs(value) >= 1 else f"{value:.2g}"
 
 
 def seconds(value: float | None) -> str:

@@ -72,7 +72,11 @@ def nights(store: Path, kept: str) -> None:
         (folder / "night.json").write_bytes(msgspec.json.encode(night))
         record = RunRecord(
             id=1, cell=cell.name, system="paxos", workload="register", faults="chaos",
-            cluster="simulated", nodes=5, seed=7, end="invalid", sentence=HOSTILE, folder=kept,
+            cluster="simulated", nodes=5, seed=7, end="invalid" if number else "valid",
+            sentence=HOSTILE, folder=kept, fingerprint="reads-old-abc123" if number else "",
+            failed_after_s=0.04 * number if number else None, operations=300 * number,
+            ok=150 * number, started=f"2026-11-2{number}T22:0{number}:00Z",
+            in_effect={"partition": 30, "kill": 12},
         )  # fmt: skip
         (folder / "runs.jsonl").write_bytes(msgspec.json.encode(record) + b"\n")
         (folder / "summary.md").write_text(f"# Night\n{HOSTILE}\n")

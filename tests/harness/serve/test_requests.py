@@ -142,6 +142,25 @@ def test_nights_and_failures(asking: httpx.Client) -> None:
     assert 404 == asking.get("/nights/nothing").status_code
 
 
+def test_nights_are_drawn_from_their_trends(asking: httpx.Client) -> None:
+    """What no night measured is a gap in a chart and null for programs, and never nothing or 0."""
+    told = asking.get("/api/nights").json()["trends"]
+    assert [None, 60.0, 120.0] == [night["first_failure_s"] for night in told["nights"]]
+    assert [None, 0.04, 0.08] == [(n["to_failure_s"] or {}).get("median") for n in told["nights"]]
+    page = asking.get("/nights").text
+    for shown in ("Time to failure", "First failure", "Coverage", "Operations that succeeded"):
+        assert f"<strong>{shown}</strong>" in page
+    table = page.partition('>As a table<span class="unseen"> (Time to failure)')[2].partition(
+        "</table>"
+    )[0]
+    values = [cell.partition("<")[0] for cell in table.split('<td class="right">')[1:]]
+    assert ["–", "0.04", "0.08"] == values
+    figure = page.partition("<strong>Time to failure</strong>")[2].partition("</figure>")[0]
+    assert 2 == figure.count('class="dot"')
+    group = page.partition("<strong>reads-old-abc123</strong>")[2].partition("</figure>")[0]
+    assert 3 == group.count("<rect"), "the first night judged its cell: nought is no gap"
+
+
 @pytest.mark.parametrize(
     "tail",
     [
