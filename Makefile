@@ -22,7 +22,7 @@ test: $(READY) system-packages lint test-engine
 # What the tests meet for real: systems to break, hosts to reach, and what breaks them. Where one is
 # missing its tests skip with the reason, but in CI they must run.
 PACKAGES := nodejs etcd-server zookeeper default-jre-headless openssh-server nftables iproute2 \
-            ethtool faketime fuse3 chromium
+            ethtool faketime fuse3 chromium golang-go
 system-packages:
 	@if [ "$$CI" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  ! dpkg --status $(PACKAGES) >/dev/null 2>&1; \

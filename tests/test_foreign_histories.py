@@ -25,7 +25,7 @@ def rows() -> list[tuple[str, str, str]]:
         ]
 
 
-@pytest.mark.skipif(not EXPECTED.exists(), reason=f"the recorded histories are not at {HISTORIES}")
+@pytest.mark.skipif(not EXPECTED.exists(), reason=f"no recorded histories at {HISTORIES}")
 def test_recorded_histories_get_the_verdict_that_is_known() -> None:
     """Format found out by content; at least nine in ten are decided within their budget."""
     decided = 0

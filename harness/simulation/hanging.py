@@ -10,6 +10,8 @@ Rules
    process that was stopped, or got no processor, has not hung meanwhile.
 3. A run that is ended so has no verdict. Whoever starves a machine can lose an answer by it, and
    never gets a wrong one.
+4. Ctrl-C waits while the watch begins and ends: a thread whose start it interrupts cannot be
+   joined, and a watch that is not joined would interrupt what comes after the run.
 """
 
 from __future__ import annotations
@@ -48,24 +50,37 @@ def no_call_longer_than(limit_s: float) -> Iterator[None]:
         return
     ended = threading.Event()
     watch = _Watch(limit_s, ended)
+    held: list[int] = []
+    passing = False
 
     def interrupted(number: int, frame: FrameType | None) -> None:
-        if watch.stack and not ended.is_set():
-            raise _Hung
-        if callable(before) and not watch.stack:
+        if watch.stack:
+            if passing:
+                raise _Hung
+        elif not passing:
+            held.append(number)
+        elif callable(before):
             before(number, frame)
 
-    signal.signal(signal.SIGINT, interrupted)
     thread = threading.Thread(target=watch.run, name="antipaxos-hanging", daemon=True)
+    signal.signal(signal.SIGINT, interrupted)
     try:
         thread.start()
-        yield
-    except _Hung:
-        raise Stalled(watch.told()) from None
+        try:
+            passing = True
+            if held:
+                signal.raise_signal(held.pop())
+            yield
+        except _Hung:
+            raise Stalled(watch.told()) from None
+        finally:
+            passing = False
+            ended.set()
+            thread.join()
     finally:
-        ended.set()
-        thread.join()
         signal.signal(signal.SIGINT, before)
+        if held:
+            signal.raise_signal(held.pop())
 
 
 class _Watch:

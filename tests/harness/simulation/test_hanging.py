@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from harness.cases import Case
 from harness.run import TROUBLE, run
 from harness.settle import settle
 from harness.simulate import simulate
+from harness.simulation.hanging import no_call_longer_than
 from harness.simulation.loop import Stalled
 
 TURNING = """
@@ -52,3 +55,26 @@ def test_a_run_in_a_folder(
     (notice,) = (n for n in capsys.readouterr().out.splitlines() if n.startswith("notice"))
     assert "has not returned for 0.3 s" in notice
     assert "handle" not in notice
+
+
+@pytest.mark.parametrize("moment", ["start", "join"])
+def test_ctrl_c_while_the_watch_begins_or_ends(
+    moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It arrives, as an interrupt and as nothing else, and neither watch nor handler stays."""
+    plain = getattr(threading.Thread, moment)
+
+    def interrupted(thread: threading.Thread) -> None:
+        signal.raise_signal(signal.SIGINT)
+        plain(thread)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(threading.Thread, moment, interrupted)
+    entered = False
+    with pytest.raises(KeyboardInterrupt), no_call_longer_than(60.0):
+        entered = True
+    monkeypatch.undo()
+
+    assert entered is (moment == "join")
+    assert before is signal.getsignal(signal.SIGINT)
+    assert "antipaxos-hanging" not in {thread.name for thread in threading.enumerate()}
