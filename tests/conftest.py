@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from typing import Any
 
@@ -51,6 +52,13 @@ _BESIDE = (
     "tests/test_tidy",
     "tests/test_tutorial",
 )
+
+
+def pytest_configure() -> None:
+    """A shell without job control starts what it puts into the background deaf to Ctrl-C, and
+    children inherit that; the tests send it to theirs."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)

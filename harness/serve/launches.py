@@ -36,7 +36,8 @@ class TooMany(RuntimeError):
 
 
 class Launch:
-    """`lines` are numbered from 0; `first` is the number of the first that is kept."""
+    """`lines` are numbered from 0; `first` is the number of the first that is kept. `runs`: those
+    that it was seen to drive, each LABEL/NAME, oldest first."""
 
     def __init__(self, number: int, kind: str, label: str, name: str, argv: Sequence[str]) -> None:
         self.number, self.kind, self.label, self.name = number, kind, label, name
@@ -48,6 +49,7 @@ class Launch:
         self.cancelled = False
         self.first = 0
         self.lines: deque[str] = deque()
+        self.runs: list[str] = []
         self.changed = asyncio.Condition()
         self.process: asyncio.subprocess.Process | None = None
 
@@ -94,6 +96,7 @@ class Told(msgspec.Struct, frozen=True):
     outcome: str
     exit_code: int | None
     seconds: float
+    runs: Sequence[str]
 
 
 def told(launch: Launch) -> Told:
@@ -101,7 +104,7 @@ def told(launch: Launch) -> Told:
     command = shlex.join(launch.argv)
     return Told(
         launch.number, launch.kind, run, command, launch.outcome, launch.exit_code,
-        round(launch.seconds, 3),
+        round(launch.seconds, 3), launch.runs,
     )  # fmt: skip
 
 

@@ -110,6 +110,7 @@ async def live_page(desk: Desk, request: Request) -> Response:
         title=f"{launch.kind} of {launch.label} {launch.name}",
         launch=launch,
         lines=lines,
+        runs=links(launch),
         next=lines[-1][0] + 1 if lines else 0,
     )
 
@@ -136,15 +137,11 @@ async def _launch_events(desk: Desk, launch: Launch, number: int) -> AsyncIterat
         for at, line in launch.since(number):
             number = at + 1
             yield event("line", line, number)
-        if growth is None and launch.goes_on and launch.process is not None:
-            path = await asyncio.to_thread(_driven, desk, launch)
-            growth = None if path is None else Growth(path)
+        growth = await asyncio.to_thread(_grown, desk, launch, growth)
         shown: dict[str, Any] = {"seconds": round(launch.seconds, 1)}
         if growth is not None:
             await asyncio.to_thread(growth.read)
-            found = growth.folder.path
-            page = wording.run_path(found.parent.name, found.name)
-            shown |= growth.told() | {"page": page}
+            shown |= growth.told() | {"runs": links(launch)}
         yield event("progress", shown)
         if not launch.goes_on and not launch.since(number):
             yield event("end", {"outcome": launch.outcome, "exit_code": launch.exit_code})
@@ -154,6 +151,26 @@ async def _launch_events(desk: Desk, launch: Launch, number: int) -> AsyncIterat
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(TICK_S), launch.changed:
                 await launch.changed.wait()
+
+
+def links(launch: Launch) -> list[tuple[str, str]]:
+    """The runs of a launch, each with the address of its page."""
+    return [(run, wording.run_path(*run.split("/", 1))) for run in launch.runs]
+
+
+def _grown(desk: Desk, launch: Launch, growth: Growth | None) -> Growth | None:
+    """What grows now: a replay on real machines is several runs, one after the other."""
+    if not launch.goes_on or launch.process is None:
+        return growth
+    if growth is not None and driven_by(growth.folder.path) is not None:
+        return growth
+    path = _driven(desk, launch)
+    if path is None:
+        return growth
+    run = f"{path.parent.name}/{path.name}"
+    if run not in launch.runs:  # each of several readers finds it
+        launch.runs.append(run)
+    return Growth(path)
 
 
 def _driven(desk: Desk, launch: Launch) -> Path | None:

@@ -37,7 +37,14 @@ for (const live of document.querySelectorAll("[data-events]")) {
     if (below) output.scrollTop = output.scrollHeight;
   });
   events.addEventListener("progress", (event) => {
-    for (const [name, value] of Object.entries(told(event))) {
+    const { runs = [], ...numbers } = told(event);
+    const listed = live.querySelector("[data-runs]");
+    for (const [run, page] of runs.slice(listed?.children.length)) {
+      const link = Object.assign(document.createElement("a"), { href: page, textContent: run });
+      listed.append(document.createElement("li"));
+      listed.lastChild.append(link);
+    }
+    for (const [name, value] of Object.entries(numbers)) {
       const shown = live.querySelector(`[data-shown="${name}"]`);
       if (shown) shown.textContent = value;
     }

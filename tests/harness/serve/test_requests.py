@@ -259,3 +259,19 @@ def test_a_replay_is_watched_to_its_end(asking: httpx.Client) -> None:
     assert "id: 3\n" in rest
     assert "INVALID" in asking.get(f"/live/{number}").text
     assert 404 == asking.get("/live/99/events").status_code
+
+
+def test_what_is_started_leads_to_its_run(asking: httpx.Client) -> None:
+    """While it goes on and afterwards, for programs and on the page."""
+    run = invalid(asking)
+    secret = {"X-Antipaxos-Secret": asking.get("/api").json()["secret"]}
+    named = {"run": f"{run['label']}/{run['name']}", "kind": "run"}
+    number = asking.post("/api/live", json=named, headers=secret).json()["id"]
+    events = asking.get(f"/live/{number}/events").text
+    (told,) = (one for one in asking.get("/api/live").json() if one["id"] == number)
+    assert 1 == len(told["runs"]), events
+    path = f"/runs/{told['runs'][0]}"
+    assert f'["{told["runs"][0]}","{path}"]' in events
+    assert f'<a href="{path}">' in asking.get(f"/live/{number}").text
+    assert 200 == asking.get(path).status_code
+    assert run["name"] != told["runs"][0].split("/")[1]
